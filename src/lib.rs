@@ -1,4 +1,4 @@
 //! Sluis, a gateway between authorities.
-#![warn(missing_docs)]
 
 pub mod clock;
+pub mod domain;

@@ -1,0 +1,4 @@
+//! What the gateway decides by, and how: pure, without clock, input or output.
+
+pub mod facts;
+pub mod reason;
