@@ -2,3 +2,4 @@
 
 pub mod facts;
 pub mod reason;
+pub mod subject;
