@@ -1,4 +1,6 @@
 //! Sluis, a gateway between authorities.
 
 pub mod clock;
+pub mod config;
 pub mod domain;
+pub mod frame;

@@ -50,11 +50,7 @@ impl Insz {
             return Err(InszError::Length);
         }
         let number = |range: std::ops::Range<usize>| {
-            digits
-                .get(range)
-                .unwrap_or_default()
-                .iter()
-                .fold(0_u64, |n, d| n * 10 + u64::from(d - b'0'))
+            digits.get(range).unwrap_or_default().iter().fold(0_u64, |n, d| n * 10 + u64::from(d - b'0'))
         };
         let (year, month, day) = (number(0..2), number(2..4), number(4..6));
         let (counter, check) = (number(6..9), number(9..11));
@@ -132,17 +128,11 @@ mod tests {
     use proptest::prelude::*;
 
     const TODAY: Date = jiff::civil::date(2026, 11, 22);
-    const TEST: InszRules = InszRules {
-        test: true,
-        today: TODAY,
-    };
+    const TEST: InszRules = InszRules { test: true, today: TODAY };
 
     #[test]
     fn each_rule_refuses_its_own() {
-        let strict = InszRules {
-            test: false,
-            today: TODAY,
-        };
+        let strict = InszRules { test: false, today: TODAY };
         for (number, rules, expected) in [
             ("85673003360", TEST, None),
             ("04622921841", TEST, None),
@@ -176,11 +166,7 @@ mod tests {
         for base in [856_229_033_u64, 2_267_223_033] {
             let check = 97 - base % 97;
             let number = format!("{:09}{check:02}", base % 1_000_000_000);
-            assert_eq!(
-                Insz::parse(&number, TEST).err(),
-                Some(InszError::Date),
-                "{number}"
-            );
+            assert_eq!(Insz::parse(&number, TEST).err(), Some(InszError::Date), "{number}");
         }
     }
 
