@@ -1,5 +1,7 @@
 //! The layout is a rule: which module may name which, how long a file may be, and who may open the one door.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
