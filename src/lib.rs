@@ -1,4 +1,7 @@
 //! Sluis, a gateway between authorities.
 #![warn(missing_docs)]
 
+pub mod cli;
 pub mod clock;
+pub mod domain;
+pub mod identity;
