@@ -6,3 +6,4 @@ pub mod config;
 pub mod domain;
 pub mod frame;
 pub mod identity;
+pub mod proto;
