@@ -39,3 +39,44 @@ impl Cache {
         self.young.insert(token, verified);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::super::EndUser;
+    use super::*;
+
+    fn verified() -> Arc<Verified> {
+        let user = EndUser {
+            id: "user".into(),
+            asserted_by: "issuer".into(),
+            expires: Timestamp::UNIX_EPOCH,
+            token_id: None,
+            purpose: None,
+            case: None,
+            client: None,
+        };
+        Arc::new(Verified {
+            user: Arc::new(user),
+            organisation: "stad".parse().unwrap(),
+            registry: [0; 32],
+            not_before: Timestamp::UNIX_EPOCH,
+            certificate: None,
+            key: None,
+        })
+    }
+
+    #[test]
+    fn it_stays_within_its_capacity_and_keeps_what_is_used() {
+        let mut cache = Cache::new(8);
+        cache.insert("used", verified());
+        for n in 0..100 {
+            cache.insert(&format!("token {n}"), verified());
+            assert!(cache.find("used").is_some(), "{n}");
+            assert!(cache.young.len() + cache.old.len() <= 8);
+        }
+        assert!(cache.find("token 99").is_some());
+        assert!(cache.find("token 0").is_none());
+    }
+}
