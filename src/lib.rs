@@ -1,4 +1,7 @@
 //! Sluis, a gateway between authorities.
-#![warn(missing_docs)]
 
 pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod frame;
+pub mod proto;

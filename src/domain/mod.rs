@@ -1,0 +1,6 @@
+//! What the gateway decides by, and how: pure, without clock, input or output.
+
+pub mod facts;
+pub mod reason;
+pub mod subject;
+pub mod vocabulary;
