@@ -5,3 +5,4 @@ pub mod config;
 pub mod domain;
 pub mod frame;
 pub mod proto;
+pub mod sandbox;

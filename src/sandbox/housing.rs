@@ -4,7 +4,6 @@ use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::CONTENT_TYPE};
-use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use prost::Message;
 
@@ -17,6 +16,7 @@ use super::{
     server::Source,
     trouble::Trouble,
 };
+use crate::frame::{frame, receive};
 use crate::proto::sandbox::{GetHousingFileRequest, GetHousingFileResponse};
 
 /// The one method.
@@ -39,10 +39,10 @@ impl Housing {
         for (household, person) in population.everybody() {
             if let Some(file) = dossier(population, household, person) {
                 let answer = GetHousingFileResponse { file: Some(file) };
-                frames.insert(person.insz.clone(), grpc::frame(&answer.encode_to_vec()));
+                frames.insert(person.insz.clone(), frame(&answer.encode_to_vec()));
             }
         }
-        let unknown = grpc::frame(&[]);
+        let unknown = frame(&[]);
         let other = population.someone_else().and_then(|(_, person)| frames.get(&person.insz));
         let someone_else = other.unwrap_or(&unknown).clone();
         Self { frames, unknown, someone_else, journal, delay }
@@ -73,8 +73,7 @@ impl Source for Housing {
         if head.uri.path() != PATH {
             return Ok(grpc::status(12, "no such method"));
         }
-        let body = Limited::new(body, MAX_REQUEST).collect().await.ok();
-        let message = body.and_then(|body| grpc::unframe(&body.to_bytes()));
+        let message = receive(body, MAX_REQUEST).await.ok().and_then(|received| received.message);
         let question = message.and_then(|message| GetHousingFileRequest::decode(message).ok());
         let insz = question.as_ref().map(|question| question.insz.as_str());
         self.journal.note(Played::Housing, &head.headers, insz)?;

@@ -10,6 +10,7 @@ use super::{
     housing::Housing,
     trouble::{Trouble, UNDECLARED},
 };
+use crate::frame::frame as framed;
 
 const CHUNK: usize = 64 * 1024;
 const HUGE: u64 = 512;
@@ -28,18 +29,18 @@ pub fn play(housing: &Housing, trouble: Trouble) -> Response<Script> {
         Trouble::Throttled => grpc::status(8, "Exceeded the max throttle rate of 10 within 1000ms"),
         Trouble::NotInscribed => grpc::status(9, UNDECLARED),
         Trouble::AccessRefused => grpc::status(7, UNDECLARED),
-        Trouble::Garbage => answer(grpc::frame(
-            b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x0b\x00niet-opgegeven-persoonsgegeven",
-        )),
+        Trouble::Garbage => {
+            answer(framed(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x0b\x00niet-opgegeven-persoonsgegeven"))
+        }
         Trouble::Truncated => answer(half),
         Trouble::Expansion => compressed(&message),
         Trouble::Huge => huge(&message),
         Trouble::SomeoneElse => answer(housing.someone_else()),
         Trouble::TwoPeople => grpc::ok([Piece::Bytes(frame), Piece::Bytes(housing.someone_else())]),
-        Trouble::Undeclared => answer(grpc::frame(&undeclared(&message, RESPONSE))),
+        Trouble::Undeclared => answer(framed(&undeclared(&message, RESPONSE))),
         Trouble::PersonalStatus => personal(frame),
         Trouble::Closed => grpc::response(Script::new([Piece::Bytes(half), Piece::Pause, Piece::Break])),
-        Trouble::InvalidUtf8 => answer(grpc::frame(&invalid_utf8(&message))),
+        Trouble::InvalidUtf8 => answer(framed(&invalid_utf8(&message))),
     }
 }
 

@@ -16,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
 use super::*;
+use crate::frame::frame;
 use crate::proto::sandbox::{GetHousingFileRequest, GetHousingFileResponse};
 
 mod housing;
@@ -101,6 +102,12 @@ impl Seen {
         status.map_or("", |status| status.to_str().unwrap())
     }
 
+    /// Whether the body is one message, as long as its prefix says.
+    fn is_one_message(&self) -> bool {
+        let length = self.body[1..5].iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        self.body[0] == 0 && self.body.len() == 5 + length
+    }
+
     fn file(&self) -> GetHousingFileResponse {
         GetHousingFileResponse::decode(&self.body[5..]).unwrap()
     }
@@ -173,7 +180,7 @@ impl World {
 
     async fn housing(&self, insz: &str) -> Seen {
         let request = GetHousingFileRequest { insz: insz.to_owned(), ..Default::default() };
-        let message = grpc::frame(&request.encode_to_vec());
+        let message = frame(&request.encode_to_vec());
         self.call("/sandbox.housing.v1.HousingService/GetHousingFile", &message).await
     }
 }

@@ -50,13 +50,9 @@ async fn housing_misbehaves() {
             Trouble::Garbage | Trouble::InvalidUtf8 => decoded.is_none() && !message.is_empty(),
             Trouble::Truncated => !seen.broken && seen.grpc_status() == "0" && decoded.is_none(),
             Trouble::Expansion => seen.body[0] == 1 && seen.headers["grpc-encoding"] == "gzip",
-            Trouble::Huge => {
-                own && seen.body.len() > 32 << 20 && grpc::unframe(&seen.body.clone().into()).is_some()
-            }
+            Trouble::Huge => own && seen.body.len() > 32 << 20 && seen.is_one_message(),
             Trouble::SomeoneElse => decoded.is_some() && !own,
-            Trouble::TwoPeople => {
-                grpc::unframe(&seen.body.clone().into()).is_none() && seen.grpc_status() == "0"
-            }
+            Trouble::TwoPeople => !seen.is_one_message() && seen.grpc_status() == "0",
             Trouble::Undeclared => own && String::from_utf8_lossy(message).matches(UNDECLARED).count() > 30,
             Trouble::PersonalStatus => {
                 own && seen.grpc_status() == "2" && seen.trailers["grpc-message"] == UNDECLARED
