@@ -7,3 +7,4 @@ pub mod domain;
 pub mod frame;
 pub mod identity;
 pub mod proto;
+pub mod sandbox;
