@@ -2,3 +2,5 @@
 #![warn(missing_docs)]
 
 pub mod clock;
+pub mod domain;
+pub mod minimise;

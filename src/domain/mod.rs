@@ -1,0 +1,3 @@
+//! What is known and decided without clock, input or output.
+
+pub mod grant;
