@@ -6,5 +6,6 @@ pub mod config;
 pub mod domain;
 pub mod frame;
 pub mod identity;
+pub mod minimise;
 pub mod proto;
 pub mod sandbox;

@@ -10,8 +10,8 @@ use rustls::pki_types::{PrivateKeyDer, ServerName, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::version::TLS12;
 use rustls::{
-    AlertDescription, CertificateError, ClientConfig, ClientConnection, Error, ProtocolVersion,
-    RootCertStore, ServerConfig, ServerConnection,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, Error, ProtocolVersion, RootCertStore,
+    ServerConfig, ServerConnection,
 };
 use sluis::cli::pki::{Issued, Profile};
 use sluis::identity::certificate::PeerCertificate;
@@ -61,10 +61,7 @@ fn shake(server: ServerConfig, client: ClientConfig, at: Timestamp) -> Outcome {
         client.read_tls(&mut flight.as_slice()).unwrap();
         said_client = said_client.and(client.process_new_packets().map(drop));
     }
-    Outcome {
-        server: said_server.map(|()| server),
-        client: said_client.map(|()| client),
-    }
+    Outcome { server: said_server.map(|()| server), client: said_client.map(|()| client) }
 }
 
 fn listener(world: &World, registry: &Registry) -> ServerConfig {
@@ -80,25 +77,14 @@ fn caller(world: &World, issued: &Issued) -> ClientConfig {
 fn a_registered_key_comes_through_and_is_recognised() {
     let world = World::new();
     let registry = world.registry();
-    let outcome = shake(
-        listener(&world, &registry),
-        caller(&world, &world.parking),
-        now(),
-    );
+    let outcome = shake(listener(&world, &registry), caller(&world, &world.parking), now());
     let server = outcome.server.unwrap();
     assert_eq!(server.protocol_version(), Some(ProtocolVersion::TLSv1_3));
     assert_eq!(server.alpn_protocol(), Some(ALPN_H2));
     let seen = PeerCertificate::from_der(&server.peer_certificates().unwrap()[0]).unwrap();
     let system = registry.caller(&seen, now()).unwrap();
-    assert_eq!(
-        (system.organisation.id.as_str(), system.name.as_str()),
-        ("stad-leuven", "parking")
-    );
-    assert_eq!(
-        outcome.client.unwrap().tls13_tickets_received(),
-        0,
-        "nothing to resume with"
-    );
+    assert_eq!((system.organisation.id.as_str(), system.name.as_str()), ("stad-leuven", "parking"));
+    assert_eq!(outcome.client.unwrap().tls13_tickets_received(), 0, "nothing to resume with");
 }
 
 #[test]
@@ -106,13 +92,7 @@ fn strangers_end_in_an_alert() {
     let world = World::new();
     let registry = world.registry();
     let elsewhere = World::new();
-    let server_only = issue(
-        &world.pki,
-        Profile::Source,
-        None,
-        "source",
-        &["localhost".to_owned()],
-    );
+    let server_only = issue(&world.pki, Profile::Source, None, "source", &["localhost".to_owned()]);
     world.pki.revoke(&world.social.certificate, now()).unwrap();
     let with_revocation = world.registry();
 
@@ -122,20 +102,8 @@ fn strangers_end_in_an_alert() {
     let foreign = caller(&world, &elsewhere.parking);
     let year = seconds(366 * 86_400);
     for (what, registry, client, server_error, alert) in [
-        (
-            "missing",
-            &registry,
-            nameless,
-            Error::NoCertificatesPresented,
-            AlertDescription::CertificateRequired,
-        ),
-        (
-            "foreign",
-            &registry,
-            foreign,
-            CertificateError::UnknownIssuer.into(),
-            AlertDescription::UnknownCA,
-        ),
+        ("missing", &registry, nameless, Error::NoCertificatesPresented, AlertDescription::CertificateRequired),
+        ("foreign", &registry, foreign, CertificateError::UnknownIssuer.into(), AlertDescription::UnknownCA),
         (
             "revoked",
             &with_revocation,
@@ -146,35 +114,19 @@ fn strangers_end_in_an_alert() {
     ] {
         let outcome = shake(listener(&world, registry), client, now());
         assert_eq!(outcome.server.err(), Some(server_error), "{what}");
-        assert_eq!(
-            outcome.client.err(),
-            Some(Error::AlertReceived(alert)),
-            "{what}"
-        );
+        assert_eq!(outcome.client.err(), Some(Error::AlertReceived(alert)), "{what}");
     }
-    let usage = shake(
-        listener(&world, &registry),
-        caller(&world, &server_only),
-        now(),
-    );
-    assert!(matches!(
-        usage.server.err(),
-        Some(Error::InvalidCertificate(_))
-    ));
+    let usage = shake(listener(&world, &registry), caller(&world, &server_only), now());
+    assert!(matches!(usage.server.err(), Some(Error::InvalidCertificate(_))));
     assert!(matches!(usage.client.err(), Some(Error::AlertReceived(_))));
 
     let late = caller(&world, &world.parking);
     let outcome = shake(listener(&world, &registry), late, now() + year);
     assert!(matches!(
         outcome.server.err(),
-        Some(Error::InvalidCertificate(
-            CertificateError::ExpiredContext { .. }
-        ))
+        Some(Error::InvalidCertificate(CertificateError::ExpiredContext { .. }))
     ));
-    assert_eq!(
-        outcome.client.err(),
-        Some(Error::AlertReceived(AlertDescription::CertificateExpired))
-    );
+    assert_eq!(outcome.client.err(), Some(Error::AlertReceived(AlertDescription::CertificateExpired)));
 }
 
 #[test]
@@ -186,12 +138,7 @@ fn a_certificate_revoked_during_a_connection_is_found_by_the_next_request() {
     world.pki.revoke(&world.parking.certificate, now()).unwrap();
     let after = world.registry();
     assert_eq!(after.caller(&connected, now()), Err(Stranger::Revoked));
-    assert!(
-        after
-            .caller(&peer(&world.social.certificate), now())
-            .is_ok(),
-        "the others go on"
-    );
+    assert!(after.caller(&peer(&world.social.certificate), now()).is_ok(), "the others go on");
     assert_ne!(before.hash(), after.hash());
 }
 
@@ -208,10 +155,7 @@ fn old_versions_and_other_protocols_are_refused() {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let outcome = shake(listener(&world, &registry), old, now());
-    assert!(matches!(
-        outcome.server.err(),
-        Some(Error::PeerIncompatible(_))
-    ));
+    assert!(matches!(outcome.server.err(), Some(Error::PeerIncompatible(_))));
 
     let mut http1 = caller(&world, &world.parking);
     http1.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -223,22 +167,11 @@ fn old_versions_and_other_protocols_are_refused() {
 fn the_gateway_speaks_with_sources_old_and_new() {
     let world = World::new();
     let authorities = [certificate(&world.pki.authority())];
-    let source = issue(
-        &world.pki,
-        Profile::Source,
-        None,
-        "source",
-        &["localhost".to_owned()],
-    );
-    let server =
-        || source_server_config(&credentials(&source), &authorities, &[b"http/1.1"]).unwrap();
-    let client =
-        || client_config(&credentials(&world.gateway), &authorities, &[b"http/1.1"]).unwrap();
+    let source = issue(&world.pki, Profile::Source, None, "source", &["localhost".to_owned()]);
+    let server = || source_server_config(&credentials(&source), &authorities, &[b"http/1.1"]).unwrap();
+    let client = || client_config(&credentials(&world.gateway), &authorities, &[b"http/1.1"]).unwrap();
     let outcome = shake(server(), client(), now());
-    assert_eq!(
-        outcome.client.unwrap().protocol_version(),
-        Some(ProtocolVersion::TLSv1_3)
-    );
+    assert_eq!(outcome.client.unwrap().protocol_version(), Some(ProtocolVersion::TLSv1_3));
 
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let key = PrivateKeyDer::from_pem_file(&source.key).unwrap();
@@ -249,61 +182,39 @@ fn the_gateway_speaks_with_sources_old_and_new() {
         .with_single_cert(vec![certificate(&source.certificate)], key)
         .unwrap();
     let outcome = shake(old, client(), now());
-    assert_eq!(
-        outcome.client.unwrap().protocol_version(),
-        Some(ProtocolVersion::TLSv1_2)
-    );
+    assert_eq!(outcome.client.unwrap().protocol_version(), Some(ProtocolVersion::TLSv1_2));
 
     let elsewhere = World::new();
     let strange = [certificate(&elsewhere.pki.authority())];
     let client = client_config(&credentials(&world.gateway), &strange, &[b"http/1.1"]).unwrap();
     let outcome = shake(server(), client, now());
-    assert_eq!(
-        outcome.client.err(),
-        Some(CertificateError::UnknownIssuer.into())
-    );
+    assert_eq!(outcome.client.err(), Some(CertificateError::UnknownIssuer.into()));
 }
 
 #[test]
 fn stale_revocations_close_only_where_configured() {
     let world = World::new();
     let lenient = world.registry_text();
-    let strict = lenient.replace(
-        "[callers]\n",
-        "[callers]\nenforce_revocation_expiry = true\n",
-    );
+    let strict = lenient.replace("[callers]\n", "[callers]\nenforce_revocation_expiry = true\n");
     let late = now() + seconds(91 * 86_400);
-    for (text, at, stale) in [
-        (&lenient, now(), false),
-        (&lenient, late, false),
-        (&strict, now(), false),
-        (&strict, late, true),
-    ] {
+    for (text, at, stale) in
+        [(&lenient, now(), false), (&lenient, late, false), (&strict, now(), false), (&strict, late, true)]
+    {
         let registry = world.load(text).unwrap();
         let asked = registry.caller(&peer(&world.parking.certificate), at);
         assert_eq!(asked.err(), stale.then_some(Stranger::StaleRevocations));
-        let outcome = shake(
-            listener(&world, &registry),
-            caller(&world, &world.parking),
-            at,
-        );
+        let outcome = shake(listener(&world, &registry), caller(&world, &world.parking), at);
         assert_eq!(outcome.server.is_err(), stale);
         assert_eq!(outcome.client.is_err(), stale);
     }
-    let late = world.registry().caller(
-        &peer(&world.parking.certificate),
-        now() + seconds(366 * 86_400),
-    );
+    let late = world.registry().caller(&peer(&world.parking.certificate), now() + seconds(366 * 86_400));
     assert_eq!(late.err(), Some(Stranger::Expired));
 }
 
 #[test]
 fn a_key_that_is_not_the_certificates_is_refused() {
     let world = World::new();
-    let mixed = Issued {
-        key: world.social.key.clone(),
-        ..world.gateway.clone()
-    };
+    let mixed = Issued { key: world.social.key.clone(), ..world.gateway.clone() };
     let refused = server_config(&credentials(&mixed), world.registry().trust());
     assert!(matches!(refused, Err(TlsError::Refused(_))));
     let none = fs::read(&world.gateway.key).unwrap();
@@ -314,11 +225,7 @@ fn a_key_that_is_not_the_certificates_is_refused() {
 struct NoCertificate;
 
 impl rustls::client::ResolvesClientCert for NoCertificate {
-    fn resolve(
-        &self,
-        _: &[&[u8]],
-        _: &[rustls::SignatureScheme],
-    ) -> Option<Arc<rustls::sign::CertifiedKey>> {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
         None
     }
 

@@ -65,25 +65,13 @@ impl World {
     pub(crate) fn new() -> Self {
         let folder = Folder::new();
         let pki = Pki::create(&folder.0, now()).unwrap();
-        let caller =
-            |organisation, name| issue(&pki, Profile::Caller, Some(organisation), name, &[]);
-        let (parking, social) = (
-            caller("stad-leuven", "parking"),
-            caller("ocmw-leuven", "social"),
-        );
+        let caller = |organisation, name| issue(&pki, Profile::Caller, Some(organisation), name, &[]);
+        let (parking, social) = (caller("stad-leuven", "parking"), caller("ocmw-leuven", "social"));
         let (zorg, wonen) = (caller("zorg", "register"), caller("wonen", "register"));
         let sans = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let gateway = issue(&pki, Profile::Gateway, None, "gateway", &sans);
         pki.issuer(&"stad-leuven".parse().unwrap()).unwrap();
-        Self {
-            folder,
-            pki,
-            parking,
-            social,
-            zorg,
-            wonen,
-            gateway,
-        }
+        Self { folder, pki, parking, social, zorg, wonen, gateway }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -138,10 +126,7 @@ roles = ["source"]
 name = "register"
 key = "{}"
 "#,
-            self.parking.thumbprint,
-            self.social.thumbprint,
-            self.zorg.thumbprint,
-            self.wonen.thumbprint
+            self.parking.thumbprint, self.social.thumbprint, self.zorg.thumbprint, self.wonen.thumbprint
         )
     }
 
@@ -165,11 +150,7 @@ pub(crate) fn issue(
 ) -> Issued {
     let organisation: Option<OrganisationId> = organisation.map(|id| id.parse().unwrap());
     let name: SystemName = name.parse().unwrap();
-    let subject = Subject {
-        name: &name,
-        organisation: organisation.as_ref(),
-        sans,
-    };
+    let subject = Subject { name: &name, organisation: organisation.as_ref(), sans };
     pki.issue(profile, subject, now()).unwrap()
 }
 
@@ -182,10 +163,7 @@ pub(crate) fn peer(path: &Path) -> PeerCertificate {
 }
 
 pub(crate) fn credentials(issued: &Issued) -> Credentials {
-    let (chain, key) = (
-        fs::read(&issued.certificate).unwrap(),
-        fs::read(&issued.key).unwrap(),
-    );
+    let (chain, key) = (fs::read(&issued.certificate).unwrap(), fs::read(&issued.key).unwrap());
     Credentials::from_pem(&chain, &key).unwrap()
 }
 

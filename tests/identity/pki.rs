@@ -14,12 +14,7 @@ use crate::{Folder, World, certificate, issue, now, peer, seconds};
 fn keys_are_for_their_owner_only() {
     let world = World::new();
     let issuer = world.path("issuers/stad-leuven.key");
-    for key in [
-        &world.path("ca.key"),
-        &world.parking.key,
-        &world.gateway.key,
-        &issuer,
-    ] {
+    for key in [&world.path("ca.key"), &world.parking.key, &world.gateway.key, &issuer] {
         let mode = fs::metadata(key).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{}", key.display());
     }
@@ -32,17 +27,10 @@ fn init_again_changes_nothing_and_issue_again_is_refused() {
     let files = ["ca.pem", "ca.key", "crl.pem"];
     let before = files.map(|name| fs::read(world.path(name)).unwrap());
     let again = Pki::create(&world.folder.0, now() + seconds(60)).unwrap();
-    assert_eq!(
-        before,
-        files.map(|name| fs::read(world.path(name)).unwrap())
-    );
+    assert_eq!(before, files.map(|name| fs::read(world.path(name)).unwrap()));
 
     let (name, id) = ("parking".parse().unwrap(), "stad-leuven".parse().unwrap());
-    let subject = Subject {
-        name: &name,
-        organisation: Some(&id),
-        sans: &[],
-    };
+    let subject = Subject { name: &name, organisation: Some(&id), sans: &[] };
     let refused = again.issue(Profile::Caller, subject, now());
     assert!(matches!(refused, Err(PkiError::Exists(path)) if path == world.parking.certificate));
     assert!(matches!(again.issuer(&id), Err(PkiError::Exists(_))));
@@ -51,18 +39,10 @@ fn init_again_changes_nothing_and_issue_again_is_refused() {
 #[test]
 fn certificates_say_what_they_are_for() {
     let world = World::new();
-    let source = issue(
-        &world.pki,
-        Profile::Source,
-        None,
-        "source",
-        &["localhost".to_owned()],
-    );
-    for (issued, server, client) in [
-        (&world.parking, false, true),
-        (&source, true, false),
-        (&world.gateway, true, true),
-    ] {
+    let source = issue(&world.pki, Profile::Source, None, "source", &["localhost".to_owned()]);
+    for (issued, server, client) in
+        [(&world.parking, false, true), (&source, true, false), (&world.gateway, true, true)]
+    {
         let der = certificate(&issued.certificate);
         let (_, leaf) = X509Certificate::from_der(&der).unwrap();
         let usage = leaf.extended_key_usage().unwrap().unwrap().value;
@@ -85,11 +65,7 @@ fn certificates_say_what_they_are_for() {
 fn a_server_needs_a_name() {
     let world = World::new();
     let name = "nameless".parse().unwrap();
-    let subject = Subject {
-        name: &name,
-        organisation: None,
-        sans: &[],
-    };
+    let subject = Subject { name: &name, organisation: None, sans: &[] };
     let refused = world.pki.issue(Profile::Source, subject, now());
     assert!(matches!(refused, Err(PkiError::ServerWithoutName)));
 }
@@ -101,18 +77,12 @@ fn revocations_add_up_under_rising_numbers() {
         let pem = fs::read(world.pki.revocations()).unwrap();
         let (_, pem) = x509_parser::pem::parse_x509_pem(&pem).unwrap();
         let (_, list) = CertificateRevocationList::from_der(&pem.contents).unwrap();
-        (
-            u64::try_from(list.crl_number().unwrap()).unwrap(),
-            list.iter_revoked_certificates().count(),
-        )
+        (u64::try_from(list.crl_number().unwrap()).unwrap(), list.iter_revoked_certificates().count())
     };
     assert_eq!(read(), (1, 0));
     assert!(world.pki.revoke(&world.parking.certificate, now()).unwrap());
     assert_eq!(read(), (2, 1));
-    assert!(
-        !world.pki.revoke(&world.parking.certificate, now()).unwrap(),
-        "it is there already"
-    );
+    assert!(!world.pki.revoke(&world.parking.certificate, now()).unwrap(), "it is there already");
     assert_eq!(read(), (2, 1));
     assert!(world.pki.revoke(&world.social.certificate, now()).unwrap());
     assert_eq!(read(), (3, 2));
@@ -141,9 +111,6 @@ fn the_command_prints_what_to_register() {
         san: vec![],
     });
     assert_eq!(thumbprint, peer(&dir.join("parking.pem")).key().to_string());
-    let jwks = print(PkiCommand::Issuer {
-        dir,
-        organisation: "stad-leuven".parse().unwrap(),
-    });
+    let jwks = print(PkiCommand::Issuer { dir, organisation: "stad-leuven".parse().unwrap() });
     assert!(fs::read_to_string(jwks).unwrap().contains("\"P-256\""));
 }

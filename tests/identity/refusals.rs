@@ -37,11 +37,7 @@ fn times_are_held_to_thirty_seconds_and_life_to_five_minutes() {
         ("expired 29 s ago", ended(-29), Ok(())),
         ("expired 30 s ago", ended(-30), Err(Expired)),
         ("lives 301 s", at("exp", 301), Err(LifeTooLong)),
-        (
-            "lives for ever",
-            at("exp", i64::MAX - second),
-            Err(Malformed),
-        ),
+        ("lives for ever", at("exp", i64::MAX - second), Err(Malformed)),
         ("no exp", without(&good, "exp"), Err(Malformed)),
         ("no iat", without(&good, "iat"), Err(Malformed)),
     ];
@@ -59,28 +55,16 @@ fn issuer_audience_and_subject_are_judged() {
     let table = [
         ("another issuer", set("iss", elsewhere.clone()), Err(Issuer)),
         ("no issuer", without(&good, "iss"), Err(Malformed)),
-        (
-            "two audiences",
-            set("aud", json!(["other", AUDIENCE])),
-            Ok(()),
-        ),
+        ("two audiences", set("aud", json!(["other", AUDIENCE])), Ok(())),
         ("another audience", set("aud", elsewhere), Err(Audience)),
-        (
-            "start of ours",
-            set("aud", json!("https://sluis")),
-            Err(Audience),
-        ),
+        ("start of ours", set("aud", json!("https://sluis")), Err(Audience)),
         ("empty audience", set("aud", json!([])), Err(Audience)),
         ("no audience", without(&good, "aud"), Err(Malformed)),
         ("no subject", without(&good, "sub"), Err(Malformed)),
         ("empty subject", set("sub", json!("")), Err(Subject)),
         ("subject of 128", set("sub", long(128)), Ok(())),
         ("subject of 129", set("sub", long(129)), Err(Subject)),
-        (
-            "subject of 2 lines",
-            set("sub", json!("a\nb")),
-            Err(Subject),
-        ),
+        ("subject of 2 lines", set("sub", json!("a\nb")), Err(Subject)),
         ("case of 2 lines", set("case", json!("a\nb")), Err(Subject)),
         ("token of 4 KiB", set("sub", long(4096)), Err(TooLong)),
     ];
@@ -99,40 +83,16 @@ fn a_token_is_bound_to_this_client() {
     let other = b64(social.thumbprint());
     let other_key = b64(social.jwk_thumbprint().unwrap());
     let table = [
-        (
-            "both ours",
-            cnf(json!({"x5t#S256": own, "jkt": own_key})),
-            Ok(()),
-        ),
+        ("both ours", cnf(json!({"x5t#S256": own, "jkt": own_key})), Ok(())),
         ("our key", cnf(json!({"jkt": own_key})), Ok(())),
         ("unbound", without(&good, "cnf"), Err(Unbound)),
         ("bound to nothing", cnf(json!({})), Err(Unbound)),
         ("bound otherwise", cnf(json!({"jwk": {}})), Err(Unbound)),
-        (
-            "another certificate",
-            cnf(json!({"x5t#S256": other})),
-            Err(BoundToAnother),
-        ),
-        (
-            "another key",
-            cnf(json!({"jkt": other_key})),
-            Err(BoundToAnother),
-        ),
-        (
-            "half ours",
-            cnf(json!({"x5t#S256": own, "jkt": other_key})),
-            Err(BoundToAnother),
-        ),
-        (
-            "swapped",
-            cnf(json!({"x5t#S256": own_key, "jkt": own})),
-            Err(BoundToAnother),
-        ),
-        (
-            "a short hash",
-            cnf(json!({"jkt": "c2hvcnQ"})),
-            Err(Malformed),
-        ),
+        ("another certificate", cnf(json!({"x5t#S256": other})), Err(BoundToAnother)),
+        ("another key", cnf(json!({"jkt": other_key})), Err(BoundToAnother)),
+        ("half ours", cnf(json!({"x5t#S256": own, "jkt": other_key})), Err(BoundToAnother)),
+        ("swapped", cnf(json!({"x5t#S256": own_key, "jkt": own})), Err(BoundToAnother)),
+        ("a short hash", cnf(json!({"jkt": "c2hvcnQ"})), Err(Malformed)),
     ];
     judge(&stage, table);
 }
@@ -145,11 +105,7 @@ fn the_key_tells_the_algorithm_and_the_header_may_only_agree() {
     let good = stage.signed(&stage.claims());
     let signature = good.rsplit_once('.').unwrap().1;
     let forged = |header: Value, signature: &str| {
-        format!(
-            "{}.{}.{signature}",
-            b64(header.to_string()),
-            b64(stage.claims().to_string())
-        )
+        format!("{}.{}.{signature}", b64(header.to_string()), b64(stage.claims().to_string()))
     };
     let hmac = |secret: &[u8]| {
         let mut header = Header::new(Algorithm::HS256);
@@ -166,47 +122,15 @@ fn the_key_tells_the_algorithm_and_the_header_may_only_agree() {
     let critical = jsonwebtoken::encode(&critical, &stage.claims(), &stage.key()).unwrap();
     let zeros = b64([0; 64]);
     for (what, token, expected) in [
-        (
-            "none",
-            forged(json!({"alg": "none", "kid": id}), ""),
-            TokenError::Algorithm,
-        ),
-        (
-            "HS256 with the public key",
-            hmac(&jwks),
-            TokenError::Algorithm,
-        ),
-        (
-            "RS256",
-            forged(json!({"alg": "RS256", "kid": id}), signature),
-            TokenError::Algorithm,
-        ),
-        (
-            "EdDSA",
-            forged(json!({"alg": "EdDSA", "kid": id}), signature),
-            TokenError::Algorithm,
-        ),
-        (
-            "unknown kid",
-            forged(json!({"alg": "ES256", "kid": "x"}), signature),
-            TokenError::KeyUnknown,
-        ),
+        ("none", forged(json!({"alg": "none", "kid": id}), ""), TokenError::Algorithm),
+        ("HS256 with the public key", hmac(&jwks), TokenError::Algorithm),
+        ("RS256", forged(json!({"alg": "RS256", "kid": id}), signature), TokenError::Algorithm),
+        ("EdDSA", forged(json!({"alg": "EdDSA", "kid": id}), signature), TokenError::Algorithm),
+        ("unknown kid", forged(json!({"alg": "ES256", "kid": "x"}), signature), TokenError::KeyUnknown),
         ("another key", by_other, TokenError::Signature),
-        (
-            "no signature",
-            forged(json!({"alg": "ES256", "kid": id}), ""),
-            TokenError::Signature,
-        ),
-        (
-            "zero signature",
-            forged(json!({"alg": "ES256", "kid": id}), &zeros),
-            TokenError::Signature,
-        ),
-        (
-            "another's signature",
-            forged(json!({"alg": "ES256", "kid": id}), signature),
-            TokenError::Signature,
-        ),
+        ("no signature", forged(json!({"alg": "ES256", "kid": id}), ""), TokenError::Signature),
+        ("zero signature", forged(json!({"alg": "ES256", "kid": id}), &zeros), TokenError::Signature),
+        ("another's signature", forged(json!({"alg": "ES256", "kid": id}), signature), TokenError::Signature),
         ("critical header", critical, TokenError::Critical),
         ("empty", String::new(), TokenError::Malformed),
         ("two parts", "a.b".to_owned(), TokenError::Malformed),
@@ -224,14 +148,10 @@ fn the_key_tells_the_algorithm_and_the_header_may_only_agree() {
 
 /// Rightly signed, with `sub` there twice.
 fn twice(stage: &Stage) -> String {
-    let claims = stage
-        .claims()
-        .to_string()
-        .replacen('{', r#"{"sub":"someone.else","#, 1);
+    let claims = stage.claims().to_string().replacen('{', r#"{"sub":"someone.else","#, 1);
     let header = json!({"alg": "ES256", "kid": stage.key_id()}).to_string();
     let message = format!("{}.{}", b64(header), b64(claims));
-    let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &stage.key(), Algorithm::ES256).unwrap();
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &stage.key(), Algorithm::ES256).unwrap();
     format!("{message}.{signature}")
 }
 

@@ -29,12 +29,7 @@ impl Stage {
     pub(crate) fn new() -> Self {
         let world = World::new();
         let (registry, parking) = (world.registry(), peer(&world.parking.certificate));
-        Self {
-            world,
-            registry,
-            parking,
-            verifier: TokenVerifier::new(AUDIENCE, 64),
-        }
+        Self { world, registry, parking, verifier: TokenVerifier::new(AUDIENCE, 64) }
     }
 
     pub(crate) fn key(&self) -> EncodingKey {
@@ -75,9 +70,7 @@ impl Stage {
         at: Timestamp,
     ) -> Result<String, TokenError> {
         let organisation = organisation(&self.registry, id);
-        let user = self
-            .verifier
-            .verify(token, peer, organisation, &self.registry, at)?;
+        let user = self.verifier.verify(token, peer, organisation, &self.registry, at)?;
         Ok(user.id().to_owned())
     }
 }
@@ -113,21 +106,13 @@ fn the_command_prints_a_token_that_is_taken() {
     };
     let token = mint(&args, now()).unwrap();
     let organisation = organisation(&stage.registry, "stad-leuven");
-    let user: &EndUser = &stage
-        .verifier
-        .verify(&token, &stage.parking, organisation, &stage.registry, now())
-        .unwrap();
+    let user: &EndUser =
+        &stage.verifier.verify(&token, &stage.parking, organisation, &stage.registry, now()).unwrap();
     assert_eq!((user.id(), user.asserted_by()), ("batch:nightly", ISSUER));
-    assert_eq!(
-        (user.purpose(), user.case(), user.client()),
-        (Some("parking"), None, None)
-    );
+    assert_eq!((user.purpose(), user.case(), user.client()), (Some("parking"), None, None));
     assert_eq!(user.expires(), now() + seconds(60));
     assert!(user.token_id().is_some());
-    assert!(
-        !format!("{user:?}").contains("nightly"),
-        "Debug shows no personal datum"
-    );
+    assert!(!format!("{user:?}").contains("nightly"), "Debug shows no personal datum");
     assert_ne!(token, mint(&args, now()).unwrap(), "each is fresh");
 }
 
@@ -140,18 +125,12 @@ fn several_keys_need_a_kid_and_eddsa_is_one_of_them() {
     let key = json!({"kty": "OKP", "crv": "Ed25519", "kid": "ed", "x": b64(ed.public_key_raw())});
     jwks["keys"].as_array_mut().unwrap().push(key);
     fs::write(&path, jwks.to_string()).unwrap();
-    let stage = Stage {
-        registry: stage.world.registry(),
-        ..stage
-    };
+    let stage = Stage { registry: stage.world.registry(), ..stage };
 
     let private = EncodingKey::from_ed_der(ed.serialized_der());
     let mut header = Header::new(Algorithm::EdDSA);
     let unnamed = jsonwebtoken::encode(&header, &stage.claims(), &private).unwrap();
-    assert_eq!(
-        stage.ask(&unnamed, now()).err(),
-        Some(TokenError::KeyUnknown)
-    );
+    assert_eq!(stage.ask(&unnamed, now()).err(), Some(TokenError::KeyUnknown));
     header.kid = Some("ed".to_owned());
     let named = jsonwebtoken::encode(&header, &stage.claims(), &private).unwrap();
     assert!(stage.ask(&named, now()).is_ok());
@@ -165,19 +144,10 @@ fn a_token_bound_to_the_key_outlives_the_certificate() {
     let by_key = stage.signed(&with(&stage.claims(), "cnf", jkt));
     let by_certificate = stage.signed(&stage.claims());
     fs::remove_file(&stage.world.parking.certificate).unwrap();
-    let renewed = crate::issue(
-        &stage.world.pki,
-        sluis::cli::pki::Profile::Caller,
-        Some("stad-leuven"),
-        "parking",
-        &[],
-    );
+    let renewed =
+        crate::issue(&stage.world.pki, sluis::cli::pki::Profile::Caller, Some("stad-leuven"), "parking", &[]);
     let renewed = peer(&renewed.certificate);
-    assert!(
-        stage
-            .ask_as(&by_key, &renewed, "stad-leuven", now())
-            .is_ok()
-    );
+    assert!(stage.ask_as(&by_key, &renewed, "stad-leuven", now()).is_ok());
     let refused = stage.ask_as(&by_certificate, &renewed, "stad-leuven", now());
     assert_eq!(refused.err(), Some(TokenError::BoundToAnother));
 }
@@ -190,14 +160,8 @@ fn a_remembered_token_is_still_judged() {
     for _ in 0..2 {
         assert!(stage.ask(&token, now()).is_ok());
         assert!(stage.ask(&token, now() + seconds(329)).is_ok());
-        assert_eq!(
-            stage.ask(&token, now() + seconds(330)).err(),
-            Some(TokenError::Expired)
-        );
-        assert_eq!(
-            stage.ask(&token, now() - seconds(31)).err(),
-            Some(TokenError::NotYetValid)
-        );
+        assert_eq!(stage.ask(&token, now() + seconds(330)).err(), Some(TokenError::Expired));
+        assert_eq!(stage.ask(&token, now() - seconds(31)).err(), Some(TokenError::NotYetValid));
         let stolen = stage.ask_as(&token, &social, "stad-leuven", now());
         assert_eq!(stolen.err(), Some(TokenError::BoundToAnother));
         let elsewhere = stage.ask_as(&token, &stage.parking, "ocmw-leuven", now());
@@ -214,28 +178,17 @@ fn a_new_registry_forgets_what_the_old_one_verified() {
     let raw = other.public_key_raw();
     let key = json!({"kty": "EC", "crv": "P-256", "x": b64(&raw[1..33]), "y": b64(&raw[33..])});
     let path = stage.world.path("jwks/stad-leuven.json");
-    fs::write(
-        &path,
-        json!({ "keys": [with(&key, "kid", json!(stage.key_id()))] }).to_string(),
-    )
-    .unwrap();
-    let stage = Stage {
-        registry: stage.world.registry(),
-        ..stage
-    };
+    fs::write(&path, json!({ "keys": [with(&key, "kid", json!(stage.key_id()))] }).to_string()).unwrap();
+    let stage = Stage { registry: stage.world.registry(), ..stage };
     assert_eq!(stage.ask(&token, now()).err(), Some(TokenError::Signature));
 }
 
 #[test]
 fn memory_is_bounded_and_forgets_nothing_that_matters() {
     let stage = Stage::new();
-    let small = Stage {
-        verifier: TokenVerifier::new(AUDIENCE, 4),
-        ..stage
-    };
-    let tokens: Vec<_> = (0..16)
-        .map(|n| small.signed(&with(&small.claims(), "sub", json!(format!("user-{n}")))))
-        .collect();
+    let small = Stage { verifier: TokenVerifier::new(AUDIENCE, 4), ..stage };
+    let tokens: Vec<_> =
+        (0..16).map(|n| small.signed(&with(&small.claims(), "sub", json!(format!("user-{n}"))))).collect();
     for _ in 0..2 {
         for (n, token) in tokens.iter().enumerate() {
             assert_eq!(small.ask(token, now()), Ok(format!("user-{n}")));
