@@ -3,9 +3,11 @@
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod disclosure;
 pub mod domain;
 pub mod frame;
 pub mod identity;
 pub mod minimise;
 pub mod proto;
 pub mod sandbox;
+pub mod store;

@@ -1,0 +1,24 @@
+//! The disclosure log: what leaves, and what was asked, is written down before it happens, in a
+//! tree (RFC 6962) that can be checked without trusting the gateway's database.
+//!
+//! Invariant: an entry is acknowledged only when it is durable and under the head. Nobody without
+//! the log's keys can alter, drop, reorder or insert entries unnoticed.
+//!
+//! [`log::Log`] appends, [`read::Reader`] reads, [`verify::verify`] recomputes everything.
+
+pub mod checkpoint;
+pub mod commitment;
+pub mod entry;
+pub mod high_water;
+pub mod keys;
+pub mod log;
+pub mod merkle;
+mod published;
+pub mod read;
+pub mod record;
+mod recover;
+pub mod seal;
+mod sequencer;
+pub mod store;
+pub mod verify;
+pub mod walk;

@@ -1,0 +1,160 @@
+//! Reading the log back, opened. Who reads writes an `AUDIT_READ` entry first; that is the auditor's
+//! module's duty, not this one's.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::entry::{Class, Leaf};
+use super::keys::{LogKeys, Token, TokenKind};
+use super::seal::{self, Opened};
+use super::store::{Store, StoreError, StoredLeaf, StoredPayload};
+use super::walk::{Fault, Flaw};
+
+/// Reads entries with the log's keys.
+#[derive(Clone, Debug)]
+pub struct Reader<S> {
+    store: S,
+    keys: Arc<LogKeys>,
+}
+
+/// An entry, opened and held to its leaf.
+pub struct Entry {
+    /// Its index.
+    pub index: u64,
+    /// Its leaf: kind, class, time and id.
+    pub leaf: Leaf,
+    /// The question that it closes.
+    pub closes: Option<u64>,
+    /// What it says.
+    pub opened: Opened,
+}
+
+/// A page of entries.
+pub struct Found {
+    /// The entries, by index.
+    pub entries: Vec<Entry>,
+    /// Where the next page begins; nothing when there is none.
+    pub next: Option<u64>,
+}
+
+impl<S: Store> Reader<S> {
+    /// A reader of this store.
+    pub fn new(store: S, keys: Arc<LogKeys>) -> Self {
+        Self { store, keys }
+    }
+
+    /// Number of entries.
+    pub async fn size(&self) -> Result<u64, ReadError> {
+        Ok(self.store.head().await?.size)
+    }
+
+    /// The entries of a range, by index, as far as the log has them.
+    pub async fn entries(&self, range: Range<u64>) -> Result<Vec<Entry>, ReadError> {
+        let leaves = self.store.leaves(range.clone()).await?;
+        let payloads = self.store.payloads(range).await?;
+        let mut payloads = payloads.into_iter().peekable();
+        let mut entries = Vec::with_capacity(leaves.len());
+        for stored in leaves {
+            let payload = payloads.next_if(|payload| payload.index == stored.index);
+            entries.push(open(&self.keys, &stored, payload)?);
+        }
+        Ok(entries)
+    }
+
+    /// The entries of a range that name a value, by index. A page may be short and have a next.
+    ///
+    /// Looks in every month from the first entry's to the one after the last entry's.
+    pub async fn find(
+        &self,
+        kind: TokenKind,
+        value: &[u8],
+        range: Range<u64>,
+        limit: usize,
+    ) -> Result<Found, ReadError> {
+        let tokens = self.tokens(kind, value).await?;
+        let end = range.end;
+        let indexes = self.store.find(kind, &tokens, range, limit).await?;
+        let next = indexes.last().map(|last| last + 1);
+        let next = next.filter(|next| indexes.len() == limit && *next < end);
+        let mut entries = Vec::with_capacity(indexes.len());
+        for index in indexes {
+            let found = self.entries(index..index + 1).await?;
+            // The index is the database's word; the record is the log's.
+            let named = |entry: &Entry| seal::searchable(&entry.opened.record, kind) == Some(value);
+            entries.extend(found.into_iter().filter(named));
+        }
+        Ok(Found { entries, next })
+    }
+
+    async fn tokens(&self, kind: TokenKind, value: &[u8]) -> Result<Vec<Token>, ReadError> {
+        let size = self.store.head().await?.size;
+        let period = async |index: u64| -> Result<u16, ReadError> {
+            let leaves = self.store.leaves(index..index + 1).await?;
+            let leaf = leaves.first().and_then(|stored| Leaf::decode(&stored.leaf).ok());
+            Ok(leaf.ok_or(Fault { index, flaw: Flaw::Missing })?.period)
+        };
+        let Some(last) = size.checked_sub(1) else { return Ok(Vec::new()) };
+        let months = period(0).await?..=period(last).await?.saturating_add(1);
+        Ok(months.map(|month| self.keys.token(Class::Disclosure, month, kind, value)).collect())
+    }
+}
+
+/// Opens one entry.
+pub(super) fn open(
+    keys: &LogKeys,
+    stored: &StoredLeaf,
+    payload: Option<StoredPayload>,
+) -> Result<Entry, Fault> {
+    let StoredLeaf { index, closes, .. } = *stored;
+    let fault = |flaw| Fault { index, flaw };
+    let leaf = Leaf::decode(&stored.leaf).map_err(|error| fault(Flaw::Leaf(error)))?;
+    if keys.place_mac(index, &super::entry::leaf_hash(&stored.leaf), closes) != stored.place {
+        return Err(fault(Flaw::Place));
+    }
+    let payload = payload.ok_or(fault(Flaw::PayloadMissing))?;
+    let opened = seal::open(keys, &leaf, &payload.sealed).map_err(|error| fault(Flaw::Payload(error)))?;
+    Ok(Entry { index, leaf, closes, opened })
+}
+
+/// Why entries cannot be read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The database does not answer.
+    Store(StoreError),
+    /// An entry is not what the log appended.
+    Fault(Fault),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(_) => f.write_str("the log cannot be read"),
+            Self::Fault(_) => f.write_str("the log does not verify"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Store(source) => Some(source),
+            Self::Fault(source) => Some(source),
+        }
+    }
+}
+
+impl From<StoreError> for ReadError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Row { index } => Self::Fault(Fault { index, flaw: Flaw::Malformed }),
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl From<Fault> for ReadError {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
