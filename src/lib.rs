@@ -1,4 +1,6 @@
 //! Sluis, a gateway between authorities.
 
+pub mod cli;
 pub mod clock;
 pub mod domain;
+pub mod proto;
