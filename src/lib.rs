@@ -3,4 +3,5 @@
 pub mod cli;
 pub mod clock;
 pub mod domain;
+pub mod identity;
 pub mod proto;

@@ -1,4 +1,5 @@
 //! What the gateway decides by, and how: pure, without clock, input or output.
 
 pub mod facts;
+pub mod party;
 pub mod reason;
