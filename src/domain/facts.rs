@@ -19,8 +19,6 @@ pub struct Facts {
 
 impl fmt::Debug for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Facts")
-            .field("found", &self.found)
-            .finish_non_exhaustive()
+        f.debug_struct("Facts").field("found", &self.found).finish_non_exhaustive()
     }
 }

@@ -3,3 +3,4 @@
 pub mod facts;
 pub mod party;
 pub mod reason;
+pub mod subject;

@@ -140,22 +140,16 @@ impl Reason {
                 "register the person as your client in the source's reference repertory first"
             }
             Self::AuditorOnly => "ask with a key that the registry names as auditor",
-            Self::RequesterNotParty => {
-                "rely on an instrument to which your organisation is a party"
-            }
+            Self::RequesterNotParty => "rely on an instrument to which your organisation is a party",
             Self::PurposeNotCovered => "call a method that the instrument opens for this purpose",
             Self::FieldsNotCovered => "leave the field out, or rely on a purpose that declares it",
-            Self::SourceRefused => {
-                "have the operator check the rights of the gateway at the source"
-            }
+            Self::SourceRefused => "have the operator check the rights of the gateway at the source",
             Self::SourceThrottled => "try again later, and more slowly",
             Self::MessageTooLarge => "send a smaller message",
             Self::SourceUnavailable | Self::DisclosureLogUnavailable => "try again later",
             Self::SourceTooSlow => "try again, with a longer deadline",
             Self::Cancelled => "nothing was released; ask again if you still need to know",
-            Self::SourceAnswerInvalid | Self::Internal => {
-                "tell the gateway's operator the log index"
-            }
+            Self::SourceAnswerInvalid | Self::Internal => "tell the gateway's operator the log index",
         }
     }
 }
@@ -181,11 +175,7 @@ pub struct Denial {
 impl Denial {
     /// A denial that speaks of a field.
     pub fn field(reason: Reason, path: impl Into<Box<str>>) -> Self {
-        Self {
-            reason,
-            field: Some(path.into()),
-            article: None,
-        }
+        Self { reason, field: Some(path.into()), article: None }
     }
 
     /// The same denial, citing what it rests on.
@@ -198,11 +188,7 @@ impl Denial {
 
 impl From<Reason> for Denial {
     fn from(reason: Reason) -> Self {
-        Self {
-            reason,
-            field: None,
-            article: None,
-        }
+        Self { reason, field: None, article: None }
     }
 }
 
@@ -216,10 +202,6 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Reason::ALL.len());
-        assert!(
-            names
-                .iter()
-                .all(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'))
-        );
+        assert!(names.iter().all(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_')));
     }
 }

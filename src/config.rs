@@ -1,0 +1,294 @@
+//! `sluis.toml`: what an operator sets. Unknown keys are refused; paths are relative to the file.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// The gateway's configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Accept test numbers (month 61 to 72). Never in production.
+    #[serde(default)]
+    pub test: bool,
+    /// What bearer tokens must name as their audience.
+    pub audience: String,
+    /// Where the gateway listens.
+    pub listen: Listen,
+    /// The gateway's own certificate, and who may call.
+    pub tls: Tls,
+    /// The registry of organisations, systems and issuers.
+    pub registry: PathBuf,
+    /// The folder of instruments.
+    pub protocols: PathBuf,
+    /// The disclosure log.
+    pub log: LogSettings,
+    /// Sizes, counts and deadlines.
+    #[serde(default)]
+    pub limits: Limits,
+    /// The sources, by the name that the vocabulary gives them.
+    #[serde(default, rename = "source")]
+    pub sources: Vec<Source>,
+}
+
+/// Addresses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// gRPC over mTLS.
+    pub gateway: SocketAddr,
+    /// Metrics and liveness: plain HTTP, loopback only.
+    pub metrics: Option<SocketAddr>,
+    /// Where the bound addresses are written, for who started the gateway on port 0.
+    pub bound: Option<PathBuf>,
+    /// Runtimes that serve connections. Default: one for each core.
+    pub workers: Option<usize>,
+}
+
+/// The gateway's own identity, and the certificates that it accepts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM chain.
+    pub certificate: PathBuf,
+    /// PEM key, readable by its owner alone.
+    pub key: PathBuf,
+    /// PEM certificates of those who issue client certificates.
+    pub client_ca: PathBuf,
+    /// PEM revocation lists.
+    #[serde(default)]
+    pub revoked: Vec<PathBuf>,
+}
+
+/// The disclosure log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSettings {
+    /// Its name, in checkpoints. One for each log, for ever.
+    pub origin: String,
+    /// The SQLite file.
+    pub database: PathBuf,
+    /// The key file, outside the database.
+    pub key: PathBuf,
+    /// The high-water mark, outside the database.
+    pub head: PathBuf,
+    /// How long an entry may take before nothing leaves, in milliseconds.
+    #[serde(default = "default_append")]
+    pub deadline_ms: u64,
+}
+
+const fn default_append() -> u64 {
+    2000
+}
+
+/// A source and how it is reached.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The name that the vocabulary gives it.
+    pub name: String,
+    /// Which wire it speaks.
+    pub wire: Wire,
+    /// `https://host:port`.
+    pub endpoint: String,
+    /// PEM certificates of those who issue its certificate.
+    pub ca: PathBuf,
+    /// PEM chain of the gateway's certificate at this source. Default: the gateway's own.
+    pub certificate: Option<PathBuf>,
+    /// PEM key of that certificate.
+    pub key: Option<PathBuf>,
+}
+
+/// The protocol that a source speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wire {
+    /// gRPC, as the gateway itself.
+    Grpc,
+    /// MAGDA's SOAP 02.00.
+    Magda,
+}
+
+/// Bounds. Every one has a default that fits a municipality.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// How long a TLS handshake may take, in milliseconds.
+    pub handshake_ms: u64,
+    /// Calls at once on one connection.
+    pub streams: u32,
+    /// Bytes of a request's headers.
+    pub header_bytes: u32,
+    /// Bytes of a request message.
+    pub request_bytes: usize,
+    /// Bytes of a source's answer.
+    pub answer_bytes: usize,
+    /// Exchanges at once, over all connections.
+    pub exchanges: usize,
+    /// The longest that an exchange may take, in milliseconds. A caller may ask for less.
+    pub deadline_ms: u64,
+    /// How long a drain waits for exchanges that are under way, in milliseconds.
+    pub drain_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1024,
+            handshake_ms: 5000,
+            streams: 256,
+            header_bytes: 16 * 1024,
+            request_bytes: 64 * 1024,
+            answer_bytes: 4 * 1024 * 1024,
+            exchanges: 4096,
+            deadline_ms: 10_000,
+            drain_ms: 10_000,
+        }
+    }
+}
+
+impl Limits {
+    /// The longest that an exchange may take.
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms)
+    }
+}
+
+/// Why the configuration cannot be used, with the file and, where known, the line.
+#[derive(Debug)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or says something that it may not.
+    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(file)
+            .map_err(|error| ConfigError(format!("{}: {error}", file.display())))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| {
+            let line = error.span().map_or(0, |span| text.get(..span.start).map_or(0, count_lines));
+            ConfigError(format!("{}:{}: {}", file.display(), line + 1, error.message()))
+        })?;
+        config.resolve(file.parent().unwrap_or(Path::new(".")));
+        config.check().map_err(|fault| ConfigError(format!("{}: {fault}", file.display())))?;
+        Ok(config)
+    }
+
+    fn resolve(&mut self, base: &Path) {
+        let paths = [
+            &mut self.tls.certificate,
+            &mut self.tls.key,
+            &mut self.tls.client_ca,
+            &mut self.registry,
+            &mut self.protocols,
+            &mut self.log.database,
+            &mut self.log.key,
+            &mut self.log.head,
+        ];
+        let of_sources = self.sources.iter_mut().flat_map(|source| {
+            std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key)
+        });
+        for path in
+            paths.into_iter().chain(&mut self.tls.revoked).chain(&mut self.listen.bound).chain(of_sources)
+        {
+            *path = base.join(&*path);
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(metrics) = self.listen.metrics
+            && !metrics.ip().is_loopback()
+        {
+            return Err(format!(
+                "listen.metrics = \"{metrics}\" is not a loopback address: write \"127.0.0.1:PORT\""
+            ));
+        }
+        for (index, source) in self.sources.iter().enumerate() {
+            if self.sources.iter().take(index).any(|other| other.name == source.name) {
+                return Err(format!("source \"{}\" is named twice: remove one", source.name));
+            }
+            if !source.endpoint.starts_with("https://") {
+                return Err(format!("source \"{}\": write its endpoint as https://host:port", source.name));
+            }
+            if source.certificate.is_some() != source.key.is_some() {
+                return Err(format!("source \"{}\": give both certificate and key, or neither", source.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn count_lines(text: &str) -> usize {
+    text.bytes().filter(|&byte| byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+audience = "sluis"
+registry = "registry.toml"
+protocols = "protocols"
+[listen]
+gateway = "127.0.0.1:0"
+[tls]
+certificate = "a"
+key = "b"
+client_ca = "c"
+[log]
+origin = "o"
+database = "log.db"
+key = "k"
+head = "h"
+"#;
+
+    fn read(text: &str) -> Result<Config, String> {
+        static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let n = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let file = std::env::temp_dir().join(format!("sluis-config-{}-{n}.toml", std::process::id()));
+        std::fs::write(&file, text).unwrap();
+        let config = Config::read(&file).map_err(|error| error.to_string());
+        std::fs::remove_file(&file).unwrap();
+        config
+    }
+
+    #[test]
+    fn paths_are_relative_to_the_file() {
+        let config = read(GOOD).unwrap();
+        assert_eq!(config.registry, std::env::temp_dir().join("registry.toml"));
+        assert_eq!(config.limits.deadline(), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        for (addition, expected) in [
+            ("[limit]\nstreams = 1\n", ":16: unknown field `limit`"),
+            ("[limits]\nstreams = \"many\"\n", ":17: invalid type"),
+            ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":18: unknown variant `smtp`"),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
+                "write its endpoint as https://",
+            ),
+        ] {
+            let error = read(&format!("{GOOD}{addition}")).err().unwrap_or_default();
+            assert!(error.contains(expected), "{error}");
+        }
+        let public = GOOD.replace("[tls]", "metrics = \"192.0.2.1:80\"\n[tls]");
+        assert!(read(&public).err().unwrap().contains("loopback"));
+    }
+}
