@@ -10,7 +10,6 @@ use protox::Compiler;
 const TYPED: [&str; 3] = ["sluis.options.v1", "sluis.audit.v1", "sandbox.housing.v1"];
 const REFERRED: &str = "google/protobuf/timestamp.proto";
 
-#[expect(clippy::print_stdout, reason = "cargo reads instructions from a build script's output")]
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=proto"); // a folder: every file in it, at any depth

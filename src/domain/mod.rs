@@ -4,3 +4,4 @@ pub mod facts;
 pub mod party;
 pub mod reason;
 pub mod subject;
+pub mod vocabulary;
