@@ -6,4 +6,5 @@ pub mod config;
 pub mod domain;
 pub mod frame;
 pub mod identity;
+pub mod minimise;
 pub mod proto;

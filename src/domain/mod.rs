@@ -1,6 +1,7 @@
 //! What the gateway decides by, and how: pure, without clock, input or output.
 
 pub mod facts;
+pub mod grant;
 pub mod party;
 pub mod reason;
 pub mod subject;

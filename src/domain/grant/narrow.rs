@@ -1,0 +1,110 @@
+//! From one trie to a smaller one: what a caller asks for, what must be withheld.
+
+use std::collections::BTreeSet;
+
+use prost_reflect::FieldDescriptor;
+
+use super::compile::{Branch, Draft, compile, lay_out};
+use super::{Node, Opening, PathError, PathIndex, Trie};
+
+impl Trie {
+    /// The declared path that opens all of `path`, if one does. A finer path below a granted message is opened with
+    /// it; a message of which only fields are granted is not opened itself, not even when they are all it has.
+    pub fn opener(&self, path: &str) -> Option<PathIndex> {
+        let mut node = Some(self.root());
+        let mut found = None;
+        for name in path.split('.') {
+            let field = node?
+                .fields()
+                .find(|field| field.descriptor().name() == name)?;
+            node = field.child();
+            found = Some(field);
+        }
+        found
+            .filter(|field| field.is_whole())
+            .map(super::Field::path)
+    }
+
+    /// Is all of this path granted?
+    pub fn covers(&self, path: &str) -> bool {
+        self.opener(path).is_some()
+    }
+
+    /// The trie for a caller who asks for these paths only. Its [`paths`](Trie::paths) are theirs, less those
+    /// that another of them contains. A path that is not covered is an error, which names it.
+    pub fn narrow(&self, paths: &[impl AsRef<str>]) -> Result<Self, PathError> {
+        for path in paths.iter().map(AsRef::as_ref) {
+            if !self.covers(path) {
+                // A misspelt name is told as such.
+                compile(&self.message, &[path])?;
+                return Err(PathError::NotCovered { path: path.into() });
+            }
+        }
+        // Nothing is withheld below what is covered, so that compiling anew opens no more than before.
+        compile(&self.message, &outermost(paths))
+    }
+
+    /// The same trie without the fields that `drop` names, and all below them. Path indexes stay. A message
+    /// that loses a field so is no longer opened for its presence: empty, it looks like an absent one.
+    /// A map whose key or value is dropped goes whole.
+    #[must_use]
+    pub fn without(&self, drop: impl Fn(&FieldDescriptor) -> bool) -> Self {
+        let (root, _) = prune(self.root(), &drop);
+        lay_out(self.message.clone(), self.paths.clone(), &root)
+    }
+}
+
+/// The paths that no other contains, each once, in their order.
+fn outermost(paths: &[impl AsRef<str>]) -> Vec<&str> {
+    // "." sorts before all that a name may hold, so that what a path contains follows it at once.
+    let sorted: BTreeSet<&str> = paths.iter().map(AsRef::as_ref).collect();
+    let mut last: Option<&str> = None;
+    let mut kept: BTreeSet<&str> = BTreeSet::new();
+    for path in sorted {
+        if last.is_none_or(|outer| {
+            !path
+                .strip_prefix(outer)
+                .is_some_and(|rest| rest.starts_with('.'))
+        }) {
+            kept.insert(path);
+            last = Some(path);
+        }
+    }
+    paths
+        .iter()
+        .map(AsRef::as_ref)
+        .filter(|path| kept.remove(path))
+        .collect()
+}
+
+/// What is left, and whether anything was dropped.
+fn prune(node: Node<'_>, drop: &impl Fn(&FieldDescriptor) -> bool) -> (Draft, bool) {
+    let mut draft = Draft::default();
+    let mut dropped = false;
+    for field in node.fields() {
+        let (child, hole) = match field.child().map(|child| prune(child, drop)) {
+            Some((child, hole)) => (Some(child), hole),
+            None => (None, false),
+        };
+        let left = child.as_ref().map_or(0, |child| child.0.len());
+        let gone = hole && (left == 0 || field.descriptor().is_map() && left < 2);
+        dropped |= hole;
+        if gone || drop(field.descriptor()) {
+            dropped = true;
+            continue;
+        }
+        let opening = if hole || !field.is_whole() {
+            Opening::Part
+        } else {
+            Opening::Whole
+        };
+        let branch = Branch {
+            descriptor: field.descriptor().clone(),
+            path: field.path(),
+            opening,
+            child,
+        };
+        draft.0.insert(field.number(), branch);
+    }
+    (draft, dropped)
+}
