@@ -11,28 +11,34 @@ use super::wire::put_varint;
 pub(super) const CANARY: &[u8] = b"<canary>";
 
 pub(super) struct Generator<'a> {
+    pub(super) ordered: bool,
     pub(super) tape: std::slice::Iter<'a, u8>,
     pub(super) paths: &'a [&'a str],
 }
 
 impl Generator<'_> {
-    /// A message at a path: fields in any order, again and again.
+    /// A message at a path: fields again and again, in any order or in that of their numbers.
     pub(super) fn message(&mut self, message: &MessageDescriptor, at: &str, depth: u32) -> Vec<u8> {
-        let mut out = Vec::new();
+        let mut pieces = Vec::new();
         let fields: Vec<_> = message.fields().collect();
         let mut last = None;
         for _ in 0..self.pick(if depth == 0 { 24 } else { 6 }) {
+            let mut piece = Vec::new();
             match self.pick(8) {
-                0 => self.unknown(message, &mut out, depth),
+                0 => self.unknown(message, &mut piece, depth),
                 1 | 2 if last.is_some() => {}
-                _ if fields.is_empty() => self.unknown(message, &mut out, depth),
+                _ if fields.is_empty() => self.unknown(message, &mut piece, depth),
                 _ => last = fields.get(self.pick(fields.len())),
             }
             if let Some(field) = last {
-                self.field(field, at, &mut out, depth);
+                self.field(field, at, &mut piece, depth);
             }
+            pieces.push((last.map(FieldDescriptor::number), piece));
         }
-        out
+        if self.ordered {
+            pieces.sort_by_key(|(number, _)| *number);
+        }
+        pieces.into_iter().flat_map(|(_, piece)| piece).collect()
     }
 
     fn field(&mut self, field: &FieldDescriptor, at: &str, out: &mut Vec<u8>, depth: u32) {
@@ -70,9 +76,10 @@ impl Generator<'_> {
                     2 => vec![b'x'; 200],
                     _ => vec![b'a'; self.pick(20)],
                 };
-                if !whole(path, self.paths)
-                    && !(path.ends_with(".key") && part(&path[..path.len() - 4], self.paths))
-                {
+                let map = path
+                    .strip_suffix(".key")
+                    .filter(|map| part(map, self.paths));
+                if !whole(path, self.paths) && map.is_none() {
                     text.extend(CANARY);
                 }
                 self.delimited(&text, out);

@@ -25,6 +25,8 @@ mod generate;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::error::Error;

@@ -56,7 +56,7 @@ pub(super) fn prune(message: &mut DynamicMessage, at: &str, paths: &[&str]) {
             message.clear_field(&field);
             continue;
         }
-        let mut keep = |at: &str, value: &mut Value| {
+        let keep = |at: &str, value: &mut Value| {
             let Some(inner) = value.as_message_mut() else {
                 return true;
             };

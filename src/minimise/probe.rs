@@ -202,3 +202,153 @@ fn follow<'i>(
     }
     found.into_iter().try_for_each(visit)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use prost_reflect::{DynamicMessage, Value as Decoded};
+
+    use super::*;
+    use crate::domain::grant::specimen::{everything, named};
+    use crate::minimise::generate::Generator;
+
+    const WAYS: [&str; 21] = [
+        "text",
+        "maybe_text",
+        "inner.name",
+        "inner.deep.note",
+        "a",
+        "b",
+        "c",
+        "c.name",
+        "inner.x",
+        "inner.y",
+        "inners.name",
+        "inners.list.note",
+        "texts",
+        "ints",
+        "legacy.must",
+        "legacy.p",
+        "tree.left.label",
+        "flag",
+        "colour",
+        "double",
+        "nothing",
+    ];
+
+    fn way(path: &str) -> Option<Vec<FieldDescriptor>> {
+        let mut at = everything();
+        let mut way = Vec::new();
+        for name in path.split('.') {
+            let field = at.get_field_by_name(name)?;
+            if let Declared::Message(inner) = field.kind() {
+                at = inner;
+            }
+            way.push(field);
+        }
+        Some(way)
+    }
+
+    /// All values at the end of the way, as prost-reflect decodes them.
+    fn decoded(message: &DynamicMessage, way: &[FieldDescriptor], values: &mut Vec<Decoded>) {
+        let Some((field, below)) = way
+            .split_first()
+            .filter(|(field, _)| message.has_field(field))
+        else {
+            return;
+        };
+        let value = message.get_field(field).into_owned();
+        for value in if let Decoded::List(list) = value {
+            list
+        } else {
+            vec![value]
+        } {
+            match value.as_message() {
+                Some(inner) if !below.is_empty() => decoded(inner, below, values),
+                _ => values.push(value),
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn reads_what_a_decoder_reads(tape in proptest::collection::vec(any::<u8>(), 0..400), ordered: bool) {
+            let bytes = Generator { ordered, tape: tape.iter(), paths: &[] }.message(&everything(), "", 0);
+            let message = DynamicMessage::decode(everything(), &bytes[..]).unwrap();
+            for way in WAYS.map(|path| way(path).unwrap()) {
+                let probe = Probe::compile(&everything(), &way).unwrap();
+                let mut values = Vec::new();
+                decoded(&message, &way, &mut values);
+                let texts: Vec<&str> = values.iter().filter_map(Decoded::as_str).collect();
+                prop_assert_eq!(probe.present(&bytes, &Limits::default()), Ok(!values.is_empty()));
+                prop_assert_eq!(probe.text(&bytes, &Limits::default()), Ok(texts.last().copied()));
+                prop_assert_eq!(probe.texts(&bytes, &Limits::default()), Ok(texts));
+            }
+        }
+
+        #[test]
+        fn withstands_anything(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            for way in WAYS.map(|path| way(path).unwrap()) {
+                let probe = Probe::compile(&everything(), &way).unwrap();
+                let _ = probe.texts(&bytes, &Limits::default());
+            }
+        }
+    }
+
+    #[test]
+    fn ways_that_lead_nowhere_are_refused() {
+        let refused = |way: &[FieldDescriptor]| Probe::compile(&everything(), way).unwrap_err();
+        let foreign = named("t.Tree").get_field_by_name("label").unwrap();
+        assert!(matches!(refused(&[]), PathError::Empty { .. }));
+        assert!(matches!(
+            refused(std::slice::from_ref(&foreign)),
+            PathError::Unknown { .. }
+        ));
+        let text = everything().get_field_by_name("text").unwrap();
+        assert!(matches!(
+            refused(&[text, foreign]),
+            PathError::BelowScalar { .. }
+        ));
+        assert!(matches!(
+            refused(&way("by_number").unwrap()),
+            PathError::Opaque { .. }
+        ));
+        assert!(matches!(
+            refused(&way("any.value").unwrap()),
+            PathError::Opaque { .. }
+        ));
+        assert!(matches!(
+            refused(&way("legacy.old").unwrap()),
+            PathError::Group { .. }
+        ));
+    }
+
+    #[test]
+    fn malformed_bytes_are_errors_on_the_way_only() {
+        let probe = |path: &str| Probe::compile(&everything(), &way(path).unwrap()).unwrap();
+        let name = probe("inner.name");
+        let limits = Limits::default();
+        assert_eq!(
+            name.text(b"\x8a\x01\x02\x0a\x05", &limits),
+            Err(FilterError::Truncated)
+        );
+        assert_eq!(
+            name.text(b"\x8a\x01\x04\x0a\x02\xc3\x28", &limits),
+            Err(FilterError::Utf8)
+        );
+        assert_eq!(name.text(b"\x92\x01\x02\x0a\x05", &limits), Ok(None));
+        let shallow = Limits { depth: 0, ..limits };
+        assert_eq!(
+            name.text(b"\x8a\x01\x00", &shallow),
+            Err(FilterError::TooDeep)
+        );
+        assert_eq!(
+            probe("text").text(b"\x72\x01x", &Limits { bytes: 2, ..limits }),
+            Err(FilterError::TooLarge)
+        );
+    }
+}

@@ -53,3 +53,104 @@ fn search(
     }
     Ok(None)
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use proptest::prelude::*;
+    use prost_reflect::prost::Message;
+    use prost_reflect::{DynamicMessage, ReflectMessage};
+
+    use super::*;
+    use crate::domain::grant::specimen::everything;
+    use crate::minimise::generate::Generator;
+    use crate::minimise::oracle::{prune, render};
+
+    const GRANTED: [&str; 7] = [
+        "text",
+        "inner.name",
+        "inner.deep",
+        "by_number.value.name",
+        "maybe",
+        "loose",
+        "legacy.number",
+    ];
+
+    fn named(input: &[u8]) -> Result<Option<String>, FilterError> {
+        undeclared(
+            &Trie::compile(&everything(), &GRANTED).unwrap(),
+            input,
+            &Limits::default(),
+        )
+    }
+
+    #[test]
+    fn the_first_undeclared_field_is_named() {
+        let cases: [(&[u8], Option<&str>); 15] = [
+            (b"", None),
+            (b"\x72\x01x\xf0\x01\x01", None),
+            (b"\x72\x01x\x08\x01\x10\x01", Some("i32")),
+            (b"\x08\x00", Some("i32")),
+            (b"\x9a\x06\x01x", Some("#99")),
+            (b"\x8a\x01\x03\x0a\x01n", None),
+            (b"\x8a\x01\x00", None),
+            (b"\x8a\x01\x02\x10\x01", Some("inner.count")),
+            (b"\x8a\x01\x04\x9a\x06\x01x", Some("inner.#99")),
+            (b"\x8a\x01\x02\x1a\x00", None),
+            (b"\x8a\x01\x04\x1a\x02\x2a\x00", Some("inner.deep.more")),
+            (b"\xda\x01\x04\x08\x01\x12\x00", None),
+            (
+                b"\xda\x01\x06\x08\x01\x12\x02\x10\x01",
+                Some("by_number.value.count"),
+            ),
+            (b"\xb2\x02\x03\x2b\x2c\x08", Some("legacy.old")),
+            // Declared, but not with that wire type.
+            (b"\x70\x01", Some("#14")),
+        ];
+        for (input, expected) in cases {
+            assert_eq!(named(input), Ok(expected.map(str::to_owned)), "{input:x?}");
+        }
+        assert_eq!(named(b"\x72\x05x"), Err(FilterError::Truncated));
+        assert_eq!(named(b"\x72\x02\xc3\x28"), Err(FilterError::Utf8));
+    }
+
+    /// Drops empty messages: their presence is no value.
+    fn without_empty(message: &mut DynamicMessage) {
+        for field in message
+            .descriptor()
+            .fields()
+            .filter(|field| field.name() == "inner" || field.name() == "legacy")
+        {
+            if let Some(inner) = message.get_field_mut(&field).as_message_mut() {
+                without_empty(inner);
+                if inner.encoded_len() == 0 {
+                    message.clear_field(&field);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_passes_is_granted_and_what_is_named_is_not(
+            tape in proptest::collection::vec(any::<u8>(), 0..60),
+            ordered: bool,
+        ) {
+            let bytes = Generator { ordered, tape: tape.iter(), paths: &GRANTED }.message(&everything(), "", 0);
+            let trie = Trie::compile(&everything(), &GRANTED).unwrap();
+            match undeclared(&trie, &bytes, &Limits::default()) {
+                Ok(Some(path)) => prop_assert!(!trie.covers(&path)),
+                Ok(None) => {
+                    let mut message = DynamicMessage::decode(everything(), &bytes[..]).unwrap();
+                    let mut granted = message.clone();
+                    prune(&mut granted, "", &GRANTED);
+                    without_empty(&mut message);
+                    without_empty(&mut granted);
+                    prop_assert_eq!(render(&granted), render(&message));
+                }
+                Err(error) => prop_assert!(false, "{error}"),
+            }
+        }
+    }
+}
