@@ -18,9 +18,9 @@ use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::EncodingKey;
 use jsonwebtoken::jwk::JwkSet;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose,
-    RevokedCertParams, SerialNumber, date_time_ymd,
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
+    SerialNumber, date_time_ymd,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer};
@@ -86,10 +86,7 @@ impl Pki {
             let mut params = certificate_params(profiles.validity(profiles.authority.days, now)?)?;
             let [a, b, c, d, ..] = random_serial()?;
             let mark = u32::from_be_bytes([a, b, c, d]);
-            params.distinguished_name.push(
-                DnType::CommonName,
-                format!("Sluis trial authority {mark:08x}"),
-            );
+            params.distinguished_name.push(DnType::CommonName, format!("Sluis trial authority {mark:08x}"));
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
             let pem = params.self_signed(&key).map_err(PkiError::Refused)?.pem();
@@ -108,12 +105,7 @@ impl Pki {
         let key = read_key(&dir.join("ca.key"))?;
         let certificate = read_certificate(&path)?;
         let authority = Issuer::from_ca_cert_der(&certificate, key).map_err(PkiError::Refused)?;
-        Ok(Self {
-            dir: dir.to_owned(),
-            authority,
-            certificate,
-            profiles: Profiles::built_in()?,
-        })
+        Ok(Self { dir: dir.to_owned(), authority, certificate, profiles: Profiles::built_in()? })
     }
 
     /// The authority's certificate.
@@ -128,12 +120,7 @@ impl Pki {
 
     /// Issues a certificate. If only its key is there the key is used: so a certificate is renewed
     /// by moving the old one away.
-    pub fn issue(
-        &self,
-        profile: Profile,
-        subject: Subject<'_>,
-        now: Timestamp,
-    ) -> Result<Issued, PkiError> {
+    pub fn issue(&self, profile: Profile, subject: Subject<'_>, now: Timestamp) -> Result<Issued, PkiError> {
         let leaf = self.profiles.leaf(profile);
         if leaf.server && subject.sans.is_empty() {
             return Err(PkiError::ServerWithoutName);
@@ -148,16 +135,11 @@ impl Pki {
             return Err(PkiError::Exists(certificate));
         }
         let mut params = certificate_params(self.profiles.validity(leaf.days, now)?)?;
-        params.subject_alt_names = CertificateParams::new(subject.sans)
-            .map_err(PkiError::Refused)?
-            .subject_alt_names;
-        params
-            .distinguished_name
-            .push(DnType::CommonName, subject.name.as_str());
+        params.subject_alt_names =
+            CertificateParams::new(subject.sans).map_err(PkiError::Refused)?.subject_alt_names;
+        params.distinguished_name.push(DnType::CommonName, subject.name.as_str());
         if let Some(organisation) = subject.organisation {
-            params
-                .distinguished_name
-                .push(DnType::OrganizationName, organisation.as_str());
+            params.distinguished_name.push(DnType::OrganizationName, organisation.as_str());
         }
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -165,39 +147,26 @@ impl Pki {
             (leaf.server, ExtendedKeyUsagePurpose::ServerAuth),
             (leaf.client, ExtendedKeyUsagePurpose::ClientAuth),
         ];
-        params.extended_key_usages = usages
-            .into_iter()
-            .filter_map(|(on, usage)| on.then_some(usage))
-            .collect();
+        params.extended_key_usages = usages.into_iter().filter_map(|(on, usage)| on.then_some(usage)).collect();
         params.use_authority_key_identifier_extension = true;
 
-        let signed = params
-            .signed_by(&key_pair(&key)?, &self.authority)
-            .map_err(PkiError::Refused)?;
+        let signed = params.signed_by(&key_pair(&key)?, &self.authority).map_err(PkiError::Refused)?;
         write_new(&certificate, signed.pem().as_bytes(), 0o644)?;
         let thumbprint = *peer(&certificate, signed.der())?.key();
-        Ok(Issued {
-            certificate,
-            key,
-            thumbprint,
-        })
+        Ok(Issued { certificate, key, thumbprint })
     }
 
     /// Puts a certificate on the revocation list, under the next number. False if it is there.
     pub fn revoke(&self, certificate: &Path, now: Timestamp) -> Result<bool, PkiError> {
         let lock = File::open(self.authority()).map_err(|e| PkiError::io(&self.authority(), e))?;
-        lock.lock()
-            .map_err(|e| PkiError::io(&self.authority(), e))?;
+        lock.lock().map_err(|e| PkiError::io(&self.authority(), e))?;
         let der = read_certificate(certificate)?;
         let peer = peer(certificate, &der)?;
         if !self.issued(&der) {
             return Err(PkiError::Foreign(certificate.to_owned()));
         }
         let (number, mut revoked) = self.revoked()?;
-        if revoked
-            .iter()
-            .any(|earlier| earlier.serial_number.as_ref() == peer.serial())
-        {
+        if revoked.iter().any(|earlier| earlier.serial_number.as_ref() == peer.serial()) {
             return Ok(false);
         }
         revoked.push(revocation(peer.serial(), now.as_second()));
@@ -240,16 +209,9 @@ impl Pki {
         let pem = fs::read(&path).map_err(|error| PkiError::io(&path, error))?;
         let der = CertificateRevocationListDer::from_pem_slice(&pem).map_err(|_| malformed())?;
         let (_, list) = CertificateRevocationList::from_der(&der).map_err(|_| malformed())?;
-        let number = list
-            .crl_number()
-            .and_then(|number| u64::try_from(number).ok());
+        let number = list.crl_number().and_then(|number| u64::try_from(number).ok());
         let entries = list.iter_revoked_certificates().map(|entry| {
-            let serial: Vec<u8> = entry
-                .raw_serial()
-                .iter()
-                .copied()
-                .skip_while(|byte| *byte == 0)
-                .collect();
+            let serial: Vec<u8> = entry.raw_serial().iter().copied().skip_while(|byte| *byte == 0).collect();
             revocation(&serial, entry.revocation_date.timestamp())
         });
         Ok((number.ok_or_else(malformed)?, entries.collect()))
@@ -261,9 +223,7 @@ impl Pki {
         revoked_certs: Vec<RevokedCertParams>,
         now: Timestamp,
     ) -> Result<(), PkiError> {
-        let (from, to) = self
-            .profiles
-            .validity(self.profiles.revocations.days, now)?;
+        let (from, to) = self.profiles.validity(self.profiles.revocations.days, now)?;
         let list = CertificateRevocationListParams {
             this_update: moment(date_time_ymd(1970, 1, 1), from.as_second()),
             next_update: moment(date_time_ymd(1970, 1, 1), to.as_second()),
@@ -272,10 +232,7 @@ impl Pki {
             revoked_certs,
             key_identifier_method: KeyIdMethod::Sha256,
         };
-        let pem = list
-            .signed_by(&self.authority)
-            .and_then(|list| list.pem())
-            .map_err(PkiError::Refused)?;
+        let pem = list.signed_by(&self.authority).and_then(|list| list.pem()).map_err(PkiError::Refused)?;
         // Replaced as a whole: a gateway that reads meanwhile sees the old list or the new one.
         let (path, fresh) = (self.revocations(), self.dir.join("crl.pem.new"));
         fs::write(&fresh, pem).map_err(|error| PkiError::io(&fresh, error))?;
@@ -341,20 +298,14 @@ fn read_certificate(path: &Path) -> Result<CertificateDer<'static>, PkiError> {
 }
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), PkiError> {
-    let created = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(mode)
-        .open(path);
-    created
-        .and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| {
-            if error.kind() == std::io::ErrorKind::AlreadyExists {
-                PkiError::Exists(path.to_owned())
-            } else {
-                PkiError::io(path, error)
-            }
-        })
+    let created = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    created.and_then(|mut file| file.write_all(bytes)).map_err(|error| {
+        if error.kind() == std::io::ErrorKind::AlreadyExists {
+            PkiError::Exists(path.to_owned())
+        } else {
+            PkiError::io(path, error)
+        }
+    })
 }
 
 /// A duration of whole days.

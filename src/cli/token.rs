@@ -52,17 +52,12 @@ pub fn mint(args: &TokenArgs, now: Timestamp) -> Result<String, MintError> {
     let read = |path: &Path| fs::read(path).map_err(|e| MintError::Unreadable(path.to_owned(), e));
     let malformed = |path: &Path| MintError::Malformed(path.to_owned());
 
-    let certificate = CertificateDer::from_pem_slice(&read(&args.certificate)?)
-        .map_err(|_| malformed(&args.certificate))?;
     let certificate =
-        PeerCertificate::from_der(&certificate).map_err(|_| malformed(&args.certificate))?;
-    let key = EncodingKey::from_ec_pem(&read(&args.issuer_key)?)
-        .map_err(|_| malformed(&args.issuer_key))?;
+        CertificateDer::from_pem_slice(&read(&args.certificate)?).map_err(|_| malformed(&args.certificate))?;
+    let certificate = PeerCertificate::from_der(&certificate).map_err(|_| malformed(&args.certificate))?;
+    let key = EncodingKey::from_ec_pem(&read(&args.issuer_key)?).map_err(|_| malformed(&args.issuer_key))?;
     let mut header = Header::new(Algorithm::ES256);
-    header.kid = public_jwk(&key)
-        .map_err(|_| malformed(&args.issuer_key))?
-        .common
-        .key_id;
+    header.kid = public_jwk(&key).map_err(|_| malformed(&args.issuer_key))?.common.key_id;
 
     let mut token_id = [0; 16];
     getrandom::fill(&mut token_id).map_err(|_| MintError::NoRandomness)?;
@@ -78,9 +73,11 @@ pub fn mint(args: &TokenArgs, now: Timestamp) -> Result<String, MintError> {
     });
     if let Some(claims) = claims.as_object_mut() {
         let asserted = [("purpose", &args.purpose), ("case", &args.case)];
-        claims.extend(asserted.into_iter().filter_map(|(name, value)| {
-            value.as_ref().map(|value| (name.to_owned(), json!(value)))
-        }));
+        claims.extend(
+            asserted
+                .into_iter()
+                .filter_map(|(name, value)| value.as_ref().map(|value| (name.to_owned(), json!(value)))),
+        );
     }
     jsonwebtoken::encode(&header, &claims, &key).map_err(|_| malformed(&args.issuer_key))
 }
@@ -115,11 +112,7 @@ impl fmt::Display for MintError {
         match self {
             Self::Unreadable(path, _) => write!(f, "{}: cannot be read or written", path.display()),
             Self::Malformed(path) => {
-                write!(
-                    f,
-                    "{}: does not hold the key or certificate that it should",
-                    path.display()
-                )
+                write!(f, "{}: does not hold the key or certificate that it should", path.display())
             }
             Self::NoRandomness => f.write_str("the operating system gives no randomness"),
         }

@@ -45,12 +45,8 @@ impl FromStr for KeyThumbprint {
     type Err = CertificateError;
 
     fn from_str(text: &str) -> Result<Self, CertificateError> {
-        let hash = text
-            .strip_prefix("sha256:")
-            .ok_or(CertificateError::Thumbprint)?;
-        hash_from_base64(hash)
-            .map(Self)
-            .ok_or(CertificateError::Thumbprint)
+        let hash = text.strip_prefix("sha256:").ok_or(CertificateError::Thumbprint)?;
+        hash_from_base64(hash).map(Self).ok_or(CertificateError::Thumbprint)
     }
 }
 
@@ -84,8 +80,7 @@ impl PeerCertificate {
     /// Reads an X.509 certificate in DER.
     pub fn from_der(der: &[u8]) -> Result<Self, CertificateError> {
         let malformed = |_| CertificateError::Malformed;
-        let (rest, parsed) =
-            X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
+        let (rest, parsed) = X509Certificate::from_der(der).map_err(|_| CertificateError::Malformed)?;
         if !rest.is_empty() {
             return Err(CertificateError::Malformed);
         }
@@ -164,11 +159,7 @@ fn jwk_thumbprint(spki: &SubjectPublicKeyInfo<'_>) -> Option<[u8; 32]> {
                 _ => return None,
             };
             let (x, y) = coordinates.split_at_checked(coordinates.len() / 2)?;
-            format!(
-                r#"{{"crv":"{curve}","kty":"EC","x":"{}","y":"{}"}}"#,
-                b64(x),
-                b64(y)
-            )
+            format!(r#"{{"crv":"{curve}","kty":"EC","x":"{}","y":"{}"}}"#, b64(x), b64(y))
         }
         PublicKey::RSA(key) => {
             let (n, e) = (significant(key.modulus), significant(key.exponent));
@@ -217,10 +208,7 @@ mod tests {
         use jsonwebtoken::{Algorithm, EncodingKey};
         for (key, algorithm) in [
             (KeyPair::generate().unwrap(), Algorithm::ES256),
-            (
-                KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap(),
-                Algorithm::ES384,
-            ),
+            (KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384).unwrap(), Algorithm::ES384),
         ] {
             let der = CertificateParams::default().self_signed(&key).unwrap();
             let peer = PeerCertificate::from_der(der.der()).unwrap();
@@ -249,19 +237,12 @@ mod tests {
         assert_eq!(peer.key().to_string().parse(), Ok(*peer.key()));
         let padded = format!("{}=", peer.key());
         for bad in ["", "sha256:", "sha1:abc", "sha256:AAAA", padded.as_str()] {
-            assert_eq!(
-                bad.parse::<KeyThumbprint>(),
-                Err(CertificateError::Thumbprint),
-                "{bad}"
-            );
+            assert_eq!(bad.parse::<KeyThumbprint>(), Err(CertificateError::Thumbprint), "{bad}");
         }
         let mut longer = der.der().to_vec();
         longer.push(0);
         for bad in [&b""[..], b"\x30\x03abc", &longer] {
-            assert_eq!(
-                PeerCertificate::from_der(bad),
-                Err(CertificateError::Malformed)
-            );
+            assert_eq!(PeerCertificate::from_der(bad), Err(CertificateError::Malformed));
         }
     }
 }

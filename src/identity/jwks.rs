@@ -42,17 +42,10 @@ impl KeySet {
     /// Reads a JWKS document.
     pub fn from_json(json: &[u8]) -> Result<Self, KeySetError> {
         let file: SetFile = serde_json::from_slice(json).map_err(|_| KeySetError::Malformed)?;
-        let keys = file
-            .keys
-            .into_iter()
-            .map(Key::try_from)
-            .collect::<Result<Vec<_>, _>>()?;
+        let keys = file.keys.into_iter().map(Key::try_from).collect::<Result<Vec<_>, _>>()?;
         let unnamed = keys.len() > 1 && keys.iter().any(|key| key.id.is_none());
-        let twice = (1..keys.len()).any(|n| {
-            keys.iter()
-                .skip(n)
-                .any(|key| keys.get(n - 1).is_some_and(|k| k.id == key.id))
-        });
+        let twice = (1..keys.len())
+            .any(|n| keys.iter().skip(n).any(|key| keys.get(n - 1).is_some_and(|k| k.id == key.id)));
         match () {
             () if keys.is_empty() => Err(KeySetError::Empty),
             () if unnamed => Err(KeySetError::Unnamed),
@@ -73,9 +66,7 @@ impl KeySet {
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.keys.iter().map(|key| &key.id))
-            .finish()
+        f.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
     }
 }
 
@@ -92,27 +83,19 @@ impl TryFrom<KeyFile> for Key {
         let x = file.x.as_deref().filter(|x| hash_from_base64(x).is_some());
         let y = file.y.as_deref().filter(|y| hash_from_base64(y).is_some());
         let (algorithm, name, decoding) = match (file.kty.as_str(), file.crv.as_deref(), x, y) {
-            ("EC", Some("P-256"), Some(x), Some(y)) => (
-                Algorithm::ES256,
-                "ES256",
-                DecodingKey::from_ec_components(x, y),
-            ),
-            ("OKP", Some("Ed25519"), Some(x), None) => (
-                Algorithm::EdDSA,
-                "EdDSA",
-                DecodingKey::from_ed_components(x),
-            ),
+            ("EC", Some("P-256"), Some(x), Some(y)) => {
+                (Algorithm::ES256, "ES256", DecodingKey::from_ec_components(x, y))
+            }
+            ("OKP", Some("Ed25519"), Some(x), None) => {
+                (Algorithm::EdDSA, "EdDSA", DecodingKey::from_ed_components(x))
+            }
             _ => return Err(KeySetError::Algorithm),
         };
         if file.alg.is_some_and(|alg| alg != name) {
             return Err(KeySetError::Algorithm);
         }
         let decoding = decoding.map_err(|_| KeySetError::Algorithm)?;
-        Ok(Self {
-            id: file.kid.map(Into::into),
-            algorithm,
-            decoding,
-        })
+        Ok(Self { id: file.kid.map(Into::into), algorithm, decoding })
     }
 }
 
@@ -172,11 +155,7 @@ mod tests {
             key[name] = json!(value);
             key
         };
-        for good in [
-            vec![ed.clone()],
-            vec![ec.clone()],
-            vec![ed.clone(), with(&ec, "kid", "b")],
-        ] {
+        for good in [vec![ed.clone()], vec![ec.clone()], vec![ed.clone(), with(&ec, "kid", "b")]] {
             let json = json!({ "keys": good }).to_string();
             assert!(KeySet::from_json(json.as_bytes()).is_ok(), "{json}");
         }
@@ -184,27 +163,17 @@ mod tests {
             (vec![], KeySetError::Empty),
             (vec![with(&ed, "d", &c)], KeySetError::Private),
             (vec![json!({"kty": "oct", "k": c})], KeySetError::Private),
-            (
-                vec![json!({"kty": "RSA", "n": c, "e": "AQAB"})],
-                KeySetError::Algorithm,
-            ),
+            (vec![json!({"kty": "RSA", "n": c, "e": "AQAB"})], KeySetError::Algorithm),
             (vec![with(&ec, "crv", "P-384")], KeySetError::Algorithm),
             (vec![with(&ec, "crv", "secp256k1")], KeySetError::Algorithm),
             (vec![with(&ec, "alg", "HS256")], KeySetError::Algorithm),
             (vec![with(&ec, "x", "AAAA")], KeySetError::Algorithm),
             (vec![with(&ec, "use", "enc")], KeySetError::Usage),
             (vec![ed.clone(), ec.clone()], KeySetError::Unnamed),
-            (
-                vec![ed.clone(), with(&ec, "kid", "a")],
-                KeySetError::DuplicateId,
-            ),
+            (vec![ed.clone(), with(&ec, "kid", "a")], KeySetError::DuplicateId),
         ] {
             let json = json!({ "keys": bad }).to_string();
-            assert_eq!(
-                KeySet::from_json(json.as_bytes()).err(),
-                Some(why),
-                "{json}"
-            );
+            assert_eq!(KeySet::from_json(json.as_bytes()).err(), Some(why), "{json}");
         }
         assert_eq!(KeySet::from_json(b"[]").err(), Some(KeySetError::Malformed));
     }

@@ -39,12 +39,7 @@ impl System {
     pub fn named_by(&self, certificate: &PeerCertificate) -> bool {
         let organisation = &self.organisation;
         certificate.common_name().is_some_and(|name| {
-            [
-                self.name.as_str(),
-                organisation.id.as_str(),
-                &organisation.name,
-            ]
-            .contains(&name)
+            [self.name.as_str(), organisation.id.as_str(), &organisation.name].contains(&name)
                 || organisation.kbo.to_string() == name
                 || organisation.ovo.is_some_and(|ovo| ovo.to_string() == name)
         })
@@ -107,10 +102,7 @@ impl Registry {
         if now > peer.not_after() {
             return Err(Stranger::Expired);
         }
-        let stale = self
-            .revocations
-            .next_update()
-            .is_some_and(|next| now > next);
+        let stale = self.revocations.next_update().is_some_and(|next| now > next);
         if stale && self.trust.enforce_revocation_expiry {
             return Err(Stranger::StaleRevocations);
         }
@@ -229,26 +221,17 @@ impl fmt::Display for Fault {
             Self::Unreadable(_) => f.write_str("cannot be read"),
             Self::Syntax(message) => f.write_str(message),
             Self::DuplicateOrganisation(line) => {
-                write!(
-                    f,
-                    "the organisation of line {line} has this id too: give each its own"
-                )
+                write!(f, "the organisation of line {line} has this id too: give each its own")
             }
             Self::SharedKboWithoutOvo => f.write_str(
                 "several organisations share this KBO number: add `ovo`, the code that tells them \
                  apart",
             ),
             Self::DuplicateOvo(line) => {
-                write!(
-                    f,
-                    "the organisation of line {line} has this OVO code too: correct one of them"
-                )
+                write!(f, "the organisation of line {line} has this OVO code too: correct one of them")
             }
             Self::DuplicateSystem(line) => {
-                write!(
-                    f,
-                    "the system of line {line} has this name too: give each its own"
-                )
+                write!(f, "the system of line {line} has this name too: give each its own")
             }
             Self::DuplicateKey(line) => write!(
                 f,
@@ -260,12 +243,10 @@ impl fmt::Display for Fault {
                 "acts for `{id}`, which is not another organisation of this registry: add it, or \
                  leave it out"
             ),
-            Self::NoRevocations => f.write_str(
-                "name at least one revocation list: an empty one, signed by the authority, will do",
-            ),
-            Self::IssuerUrl => {
-                f.write_str("an issuer is an https URL, as its tokens have it in `iss`")
+            Self::NoRevocations => {
+                f.write_str("name at least one revocation list: an empty one, signed by the authority, will do")
             }
+            Self::IssuerUrl => f.write_str("an issuer is an https URL, as its tokens have it in `iss`"),
             Self::Keys(error) => error.fmt(f),
             Self::Trust(error) => error.fmt(f),
             Self::Revocation(error) => error.fmt(f),

@@ -41,25 +41,14 @@ impl Revocations {
     ) -> Result<Self, RevocationError> {
         let mut all = Self::default();
         for list in lists {
-            let (_, list) = CertificateRevocationList::from_der(list)
-                .map_err(|_| RevocationError::Malformed)?;
-            if !authorities
-                .iter()
-                .any(|authority| signed_by(&list, authority))
-            {
+            let (_, list) =
+                CertificateRevocationList::from_der(list).map_err(|_| RevocationError::Malformed)?;
+            if !authorities.iter().any(|authority| signed_by(&list, authority)) {
                 return Err(RevocationError::Foreign);
             }
-            let serials = all
-                .serials
-                .entry(list.issuer().as_raw().into())
-                .or_default();
-            serials.extend(
-                list.iter_revoked_certificates()
-                    .map(|r| significant(r.raw_serial()).into()),
-            );
-            let next = list
-                .next_update()
-                .and_then(|at| Timestamp::from_second(at.timestamp()).ok());
+            let serials = all.serials.entry(list.issuer().as_raw().into()).or_default();
+            serials.extend(list.iter_revoked_certificates().map(|r| significant(r.raw_serial()).into()));
+            let next = list.next_update().and_then(|at| Timestamp::from_second(at.timestamp()).ok());
             all.next_update = all.next_update.into_iter().chain(next).min();
         }
         Ok(all)

@@ -102,10 +102,9 @@ pub fn source_server_config(
     authorities: &[CertificateDer<'static>],
     alpn: &[&[u8]],
 ) -> Result<ServerConfig, TlsError> {
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authorities)?), provider())
-            .build()
-            .map_err(|_| TlsError::NoAuthority)?;
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots(authorities)?), provider())
+        .build()
+        .map_err(|_| TlsError::NoAuthority)?;
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(TlsError::Refused)?
@@ -118,42 +117,25 @@ pub fn source_server_config(
 
 /// The certificates of a PEM bundle, at least one.
 pub fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let all: Vec<_> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|_| TlsError::Certificates)?;
-    if all.is_empty() {
-        Err(TlsError::Certificates)
-    } else {
-        Ok(all)
-    }
+    let all: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(|_| TlsError::Certificates)?;
+    if all.is_empty() { Err(TlsError::Certificates) } else { Ok(all) }
 }
 
 /// The revocation lists of a PEM file, at least one.
-pub fn revocation_lists(
-    pem: &[u8],
-) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
+pub fn revocation_lists(pem: &[u8]) -> Result<Vec<CertificateRevocationListDer<'static>>, TlsError> {
     let all: Vec<_> = CertificateRevocationListDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|_| TlsError::Revocations)?;
-    if all.is_empty() {
-        Err(TlsError::Revocations)
-    } else {
-        Ok(all)
-    }
+    if all.is_empty() { Err(TlsError::Revocations) } else { Ok(all) }
 }
 
 fn roots(authorities: &[CertificateDer<'_>]) -> Result<RootCertStore, TlsError> {
     let mut store = RootCertStore::empty();
     for authority in authorities {
-        store
-            .add(authority.clone())
-            .map_err(|_| TlsError::Certificates)?;
+        store.add(authority.clone()).map_err(|_| TlsError::Certificates)?;
     }
-    if store.is_empty() {
-        Err(TlsError::NoAuthority)
-    } else {
-        Ok(store)
-    }
+    if store.is_empty() { Err(TlsError::NoAuthority) } else { Ok(store) }
 }
 
 /// Named in each configuration, for other crates may bring another provider along.

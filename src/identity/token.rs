@@ -79,9 +79,7 @@ impl EndUser {
 
 impl fmt::Debug for EndUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EndUser")
-            .field("asserted_by", &self.asserted_by)
-            .finish_non_exhaustive()
+        f.debug_struct("EndUser").field("asserted_by", &self.asserted_by).finish_non_exhaustive()
     }
 }
 
@@ -94,10 +92,7 @@ pub struct TokenVerifier {
 impl TokenVerifier {
     /// For tokens meant for this audience; remembers at most `capacity` of them.
     pub fn new(audience: &str, capacity: usize) -> Self {
-        Self {
-            audience: audience.into(),
-            cache: Mutex::new(Cache::new(capacity)),
-        }
+        Self { audience: audience.into(), cache: Mutex::new(Cache::new(capacity)) }
     }
 
     /// The end user that a token names. The peer's certificate, the organisation that it belongs
@@ -114,20 +109,13 @@ impl TokenVerifier {
         if token.len() > MAX_LENGTH {
             return Err(TokenError::TooLong);
         }
-        let known = self
-            .cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .find(token);
+        let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(token);
         if let Some(known) = known.filter(|known| known.is_for(organisation, registry)) {
             return known.admit(peer, now);
         }
         let verified = Arc::new(self.verify_anew(token, organisation, registry)?);
         let user = verified.admit(peer, now)?;
-        self.cache
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(token, verified);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(token, verified);
         Ok(user)
     }
 
@@ -137,9 +125,7 @@ impl TokenVerifier {
         organisation: &Organisation,
         registry: &Registry,
     ) -> Result<Verified, TokenError> {
-        let issuer = registry
-            .issuer(&organisation.id)
-            .ok_or(TokenError::IssuerUnknown)?;
+        let issuer = registry.issuer(&organisation.id).ok_or(TokenError::IssuerUnknown)?;
         let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(TokenError::Malformed)?;
         let header: Header = part(header)?;
@@ -147,19 +133,11 @@ impl TokenVerifier {
             return Err(TokenError::Critical);
         }
         // The key's own type tells the algorithm (RFC 8725, 3.1); the header may only agree.
-        let key = issuer
-            .keys
-            .key(header.kid.as_deref())
-            .ok_or(TokenError::KeyUnknown)?;
+        let key = issuer.keys.key(header.kid.as_deref()).ok_or(TokenError::KeyUnknown)?;
         if header.alg != algorithm_name(key.algorithm) {
             return Err(TokenError::Algorithm);
         }
-        let genuine = jsonwebtoken::crypto::verify(
-            signature,
-            message.as_bytes(),
-            &key.decoding,
-            key.algorithm,
-        );
+        let genuine = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.decoding, key.algorithm);
         if !genuine.unwrap_or(false) {
             return Err(TokenError::Signature);
         }
@@ -177,16 +155,12 @@ impl TokenVerifier {
 
 impl fmt::Debug for TokenVerifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenVerifier")
-            .field("audience", &self.audience)
-            .finish_non_exhaustive()
+        f.debug_struct("TokenVerifier").field("audience", &self.audience).finish_non_exhaustive()
     }
 }
 
 fn part<T: serde::de::DeserializeOwned>(encoded: &str) -> Result<T, TokenError> {
-    let json = URL_SAFE_NO_PAD
-        .decode(encoded)
-        .map_err(|_| TokenError::Malformed)?;
+    let json = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| TokenError::Malformed)?;
     serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)
 }
 
@@ -210,11 +184,7 @@ struct Verified {
 }
 
 impl Verified {
-    fn new(
-        claims: Claims,
-        organisation: &Organisation,
-        registry: &Registry,
-    ) -> Result<Self, TokenError> {
+    fn new(claims: Claims, organisation: &Organisation, registry: &Registry) -> Result<Self, TokenError> {
         let instant = |at| Timestamp::from_second(at).map_err(|_| TokenError::Malformed);
         let (issued, expires) = (instant(claims.iat)?, instant(claims.exp)?);
         if expires.duration_since(issued) > MAX_LIFE {
@@ -222,8 +192,7 @@ impl Verified {
         }
         let cnf = claims.cnf.ok_or(TokenError::Unbound)?;
         let thumbprint = |text: Option<String>| {
-            text.map(|text| hash_from_base64(&text).ok_or(TokenError::Malformed))
-                .transpose()
+            text.map(|text| hash_from_base64(&text).ok_or(TokenError::Malformed)).transpose()
         };
         let (certificate, key) = (thumbprint(cnf.certificate)?, thumbprint(cnf.key)?);
         if certificate.is_none() && key.is_none() {
@@ -260,12 +229,8 @@ impl Verified {
         if self.not_before.duration_since(now) > LEEWAY {
             return Err(TokenError::NotYetValid);
         }
-        let certificate_fits = self
-            .certificate
-            .is_none_or(|bound| bound == *peer.thumbprint());
-        let key_fits = self
-            .key
-            .is_none_or(|bound| peer.jwk_thumbprint() == Some(&bound));
+        let certificate_fits = self.certificate.is_none_or(|bound| bound == *peer.thumbprint());
+        let key_fits = self.key.is_none_or(|bound| peer.jwk_thumbprint() == Some(&bound));
         if !certificate_fits || !key_fits {
             return Err(TokenError::BoundToAnother);
         }
@@ -312,9 +277,7 @@ impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TooLong => "the token is longer than 4096 bytes",
-            Self::Malformed => {
-                "the token is not a JWT with iss, aud, sub, iat, exp and cnf in their form"
-            }
+            Self::Malformed => "the token is not a JWT with iss, aud, sub, iat, exp and cnf in their form",
             Self::Critical => "the token has critical headers that are not understood",
             Self::IssuerUnknown => "no issuer is registered for the organisation",
             Self::KeyUnknown => "the issuer's registered keys have none with the token's kid",

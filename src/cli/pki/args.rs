@@ -69,39 +69,20 @@ pub fn run(args: &PkiArgs, now: Timestamp, out: &mut dyn Write) -> Result<(), Pk
     let line = match &args.command {
         PkiCommand::Init { dir } => {
             let pki = Pki::create(dir, now)?;
-            format!(
-                "{}\n{}",
-                pki.authority().display(),
-                pki.revocations().display()
-            )
+            format!("{}\n{}", pki.authority().display(), pki.revocations().display())
         }
-        PkiCommand::Issue {
-            dir,
-            profile,
-            name,
-            organisation,
-            san,
-        } => {
-            let subject = Subject {
-                name,
-                organisation: organisation.as_ref(),
-                sans: san,
-            };
-            Pki::open(dir)?
-                .issue(*profile, subject, now)?
-                .thumbprint
-                .to_string()
+        PkiCommand::Issue { dir, profile, name, organisation, san } => {
+            let subject = Subject { name, organisation: organisation.as_ref(), sans: san };
+            Pki::open(dir)?.issue(*profile, subject, now)?.thumbprint.to_string()
         }
         PkiCommand::Revoke { dir, certificate } => {
             let pki = Pki::open(dir)?;
             pki.revoke(certificate, now)?;
             pki.revocations().display().to_string()
         }
-        PkiCommand::Issuer { dir, organisation } => Pki::open(dir)?
-            .issuer(organisation)?
-            .jwks
-            .display()
-            .to_string(),
+        PkiCommand::Issuer { dir, organisation } => {
+            Pki::open(dir)?.issuer(organisation)?.jwks.display().to_string()
+        }
     };
     writeln!(out, "{line}").map_err(|error| PkiError::io(Path::new("standard output"), error))
 }

@@ -35,19 +35,11 @@ impl fmt::Display for PkiError {
         match self {
             Self::Io(path, _) => write!(f, "{}: cannot be read or written", path.display()),
             Self::Exists(path) => {
-                write!(
-                    f,
-                    "{}: is there already; move it away to make another",
-                    path.display()
-                )
+                write!(f, "{}: is there already; move it away to make another", path.display())
             }
             Self::Malformed(path) => write!(f, "{}: does not hold what it should", path.display()),
             Self::Foreign(path) => {
-                write!(
-                    f,
-                    "{}: was not issued by this authority; look at --dir",
-                    path.display()
-                )
+                write!(f, "{}: was not issued by this authority; look at --dir", path.display())
             }
             Self::ServerWithoutName => {
                 f.write_str("a server's certificate needs a DNS name or IP address: add --san")

@@ -55,16 +55,9 @@ impl Profiles {
     }
 
     /// From a little before now, for that many days.
-    pub(super) fn validity(
-        &self,
-        lasting: i64,
-        now: Timestamp,
-    ) -> Result<(Timestamp, Timestamp), PkiError> {
+    pub(super) fn validity(&self, lasting: i64, now: Timestamp) -> Result<(Timestamp, Timestamp), PkiError> {
         let from = now.checked_sub(SignedDuration::from_mins(self.backdated_minutes));
         let to = now.checked_add(days(lasting));
-        Ok((
-            from.map_err(|_| PkiError::Profiles)?,
-            to.map_err(|_| PkiError::Profiles)?,
-        ))
+        Ok((from.map_err(|_| PkiError::Profiles)?, to.map_err(|_| PkiError::Profiles)?))
     }
 }

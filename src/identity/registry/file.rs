@@ -66,33 +66,19 @@ struct SystemFile {
 pub(super) fn load(path: &Path) -> Result<Registry, RegistryError> {
     let mut unit = Unit::open(path)?;
     let text = unit.text.clone();
-    let file: RegistryFile = toml::from_str(&text).map_err(|error| {
-        unit.fault(
-            error.span().unwrap_or(0..0),
-            Fault::Syntax(error.message().to_owned()),
-        )
-    })?;
+    let file: RegistryFile = toml::from_str(&text)
+        .map_err(|error| unit.fault(error.span().unwrap_or(0..0), Fault::Syntax(error.message().to_owned())))?;
 
     let organisations = organisations(&unit, &file.organisations)?;
     let systems = systems(&unit, &file.organisations, &organisations)?;
     let mut issuers = HashMap::new();
     for organisation in &file.organisations {
         if let Some(issuer) = &organisation.issuer {
-            issuers.insert(
-                organisation.id.get_ref().clone(),
-                read_issuer(&mut unit, issuer)?,
-            );
+            issuers.insert(organisation.id.get_ref().clone(), read_issuer(&mut unit, issuer)?);
         }
     }
     let (trust, revocations) = read_trust(&mut unit, &file.callers)?;
-    Ok(Registry {
-        organisations,
-        systems,
-        issuers,
-        trust,
-        revocations,
-        hash: unit.hash(),
-    })
+    Ok(Registry { organisations, systems, issuers, trust, revocations, hash: unit.hash() })
 }
 
 type Organisations = BTreeMap<OrganisationId, Arc<Organisation>>;
@@ -107,12 +93,7 @@ fn organisations(unit: &Unit, files: &[OrganisationFile]) -> Result<Organisation
             ovos.first(unit, ovo, Fault::DuplicateOvo)?;
         }
         let kbo = *file.kbo.get_ref();
-        let shared = kbo.is_shared()
-            || files
-                .iter()
-                .filter(|other| *other.kbo.get_ref() == kbo)
-                .count()
-                > 1;
+        let shared = kbo.is_shared() || files.iter().filter(|other| *other.kbo.get_ref() == kbo).count() > 1;
         if shared && file.ovo.is_none() {
             return Err(unit.fault(file.kbo.span(), Fault::SharedKboWithoutOvo));
         }
@@ -145,24 +126,16 @@ fn systems(
             names.first(unit, &system.name, Fault::DuplicateSystem)?;
             keys.first(unit, &system.key, Fault::DuplicateKey)?;
             let controller = |id: &Spanned<OrganisationId>| {
-                let known = organisations
-                    .get(id.get_ref())
-                    .filter(|c| c.id != organisation.id);
+                let known = organisations.get(id.get_ref()).filter(|c| c.id != organisation.id);
                 let unknown = || Fault::UnknownController(id.get_ref().clone());
-                known
-                    .cloned()
-                    .ok_or_else(|| unit.fault(id.span(), unknown()))
+                known.cloned().ok_or_else(|| unit.fault(id.span(), unknown()))
             };
             let thumbprint = *system.key.get_ref();
             let system = System {
                 organisation: organisation.clone(),
                 name: system.name.get_ref().clone(),
                 thumbprint,
-                acts_for: system
-                    .acts_for
-                    .iter()
-                    .map(controller)
-                    .collect::<Result<_, _>>()?,
+                acts_for: system.acts_for.iter().map(controller).collect::<Result<_, _>>()?,
             };
             all.insert(thumbprint, Arc::new(system));
         }
@@ -177,26 +150,18 @@ fn read_issuer(unit: &mut Unit, file: &IssuerFile) -> Result<Issuer, RegistryErr
     }
     let json = unit.read(&file.jwks)?;
     let keys = KeySet::from_json(&json).map_err(|e| unit.fault_in(&file.jwks, Fault::Keys(e)))?;
-    Ok(Issuer {
-        url: url.as_str().into(),
-        keys,
-    })
+    Ok(Issuer { url: url.as_str().into(), keys })
 }
 
-fn read_trust(
-    unit: &mut Unit,
-    file: &CallersFile,
-) -> Result<(CallerTrust, Revocations), RegistryError> {
+fn read_trust(unit: &mut Unit, file: &CallersFile) -> Result<(CallerTrust, Revocations), RegistryError> {
     let bundle = &file.authorities;
     let authorities = unit.read(bundle)?;
-    let authorities =
-        tls::certificates(&authorities).map_err(|e| unit.fault_in(bundle, Fault::Trust(e)))?;
+    let authorities = tls::certificates(&authorities).map_err(|e| unit.fault_in(bundle, Fault::Trust(e)))?;
     let mut lists = Vec::new();
     for name in file.revocations.get_ref() {
         let pem = unit.read(name)?;
         let some = tls::revocation_lists(&pem).map_err(|e| unit.fault_in(name, Fault::Trust(e)))?;
-        Revocations::read(&some, &authorities)
-            .map_err(|e| unit.fault_in(name, Fault::Revocation(e)))?;
+        Revocations::read(&some, &authorities).map_err(|e| unit.fault_in(name, Fault::Revocation(e)))?;
         lists.extend(some);
     }
     if lists.is_empty() {
@@ -210,9 +175,7 @@ fn read_trust(
         enforce_revocation_expiry: file.enforce_revocation_expiry,
     };
     // rustls reads the lists more strictly than we do: better now than at each handshake.
-    trust
-        .verifier()
-        .map_err(|e| unit.fault(file.revocations.span(), Fault::Trust(e)))?;
+    trust.verifier().map_err(|e| unit.fault(file.revocations.span(), Fault::Trust(e)))?;
     Ok((trust, all))
 }
 
@@ -226,11 +189,7 @@ struct Unit {
 impl Unit {
     fn open(path: &Path) -> Result<Self, RegistryError> {
         let text = std::fs::read_to_string(path).map_err(|e| unreadable(path, e))?;
-        Ok(Self {
-            path: path.to_owned(),
-            text,
-            others: BTreeMap::new(),
-        })
+        Ok(Self { path: path.to_owned(), text, others: BTreeMap::new() })
     }
 
     fn read(&mut self, name: &str) -> Result<Vec<u8>, RegistryError> {
@@ -244,18 +203,13 @@ impl Unit {
     }
 
     fn beside(&self, name: &str) -> PathBuf {
-        self.path
-            .parent()
-            .map_or_else(|| name.into(), |folder| folder.join(name))
+        self.path.parent().map_or_else(|| name.into(), |folder| folder.join(name))
     }
 
     fn hash(&self) -> [u8; 32] {
         let mut hash = Sha256::new_with_prefix(b"sluis registry v1\n");
         let own = ("registry.toml", self.text.as_bytes());
-        let others = self
-            .others
-            .iter()
-            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+        let others = self.others.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
         for (name, bytes) in std::iter::once(own).chain(others) {
             for part in [name.as_bytes(), bytes] {
                 hash.update((part.len() as u64).to_be_bytes());
@@ -266,37 +220,20 @@ impl Unit {
     }
 
     fn fault(&self, span: Range<usize>, fault: Fault) -> RegistryError {
-        RegistryError {
-            file: self.path.clone(),
-            line: Some(self.line(span.start)),
-            fault,
-        }
+        RegistryError { file: self.path.clone(), line: Some(self.line(span.start)), fault }
     }
 
     fn fault_in(&self, name: &str, fault: Fault) -> RegistryError {
-        RegistryError {
-            file: self.beside(name),
-            line: None,
-            fault,
-        }
+        RegistryError { file: self.beside(name), line: None, fault }
     }
 
     fn line(&self, at: usize) -> usize {
-        1 + self
-            .text
-            .bytes()
-            .take(at)
-            .filter(|byte| *byte == b'\n')
-            .count()
+        1 + self.text.bytes().take(at).filter(|byte| *byte == b'\n').count()
     }
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> RegistryError {
-    RegistryError {
-        file: path.to_owned(),
-        line: None,
-        fault: Fault::Unreadable(error),
-    }
+    RegistryError { file: path.to_owned(), line: None, fault: Fault::Unreadable(error) }
 }
 
 /// What must be there once, with the line where it was first.

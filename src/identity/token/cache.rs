@@ -16,11 +16,7 @@ pub(super) struct Cache {
 
 impl Cache {
     pub(super) fn new(capacity: usize) -> Self {
-        Self {
-            young: Generation::new(),
-            old: Generation::new(),
-            half: capacity.div_ceil(2).max(1),
-        }
+        Self { young: Generation::new(), old: Generation::new(), half: capacity.div_ceil(2).max(1) }
     }
 
     pub(super) fn find(&mut self, token: &str) -> Option<Arc<Verified>> {

@@ -57,9 +57,8 @@ pub(super) struct Confirmation {
 
 /// A name as a log can show it: 1 to 128 printable ASCII characters.
 pub(super) fn name(text: Option<String>) -> Result<Option<Box<str>>, TokenError> {
-    let printable = |text: &String| {
-        (1..=128).contains(&text.len()) && text.bytes().all(|b| (b' '..=b'~').contains(&b))
-    };
+    let printable =
+        |text: &String| (1..=128).contains(&text.len()) && text.bytes().all(|b| (b' '..=b'~').contains(&b));
     match text {
         Some(text) if !printable(&text) => Err(TokenError::Subject),
         text => Ok(text.map(Into::into)),
