@@ -1,7 +1,9 @@
 //! What the gateway decides by, and how: pure, without clock, input or output.
 
+pub mod catalogue;
 pub mod facts;
 pub mod grant;
+pub mod instrument;
 pub mod party;
 pub mod reason;
 pub mod subject;
