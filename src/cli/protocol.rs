@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::output::Output;
-use crate::domain::catalogue::Catalogue;
+use crate::domain::catalogue::{Catalogue, NotInForce};
 use crate::domain::instrument::{Grant, Instrument, InstrumentError, PartyKey, Permission, sha256_text};
 use crate::domain::vocabulary::Vocabulary;
 
@@ -87,24 +87,19 @@ pub fn show(catalogue: &Catalogue, output: Output, now: Timestamp, out: &mut dyn
 fn table(catalogue: &Catalogue, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header(["instrument", "state", "purpose", "to", "method and request", "answer", "permissions"]);
+    table.set_header(["instrument", "purpose", "method and request", "answer"]);
     for instrument in catalogue.instruments() {
-        let name = format!("{} {}", instrument.id, instrument.version);
         let state = state(catalogue, instrument, now);
+        let name = format!("{} {}\n{state}", instrument.id, instrument.version);
         if instrument.grants.is_empty() {
-            let nothing = String::from("opens nothing");
-            table.add_row([name.clone(), state.clone(), nothing]);
+            table.add_row([&name, "opens nothing"]);
         }
         for grant in &instrument.grants {
-            let method = format!("{}\n{}", grant.method.name, grant.request.paths().join("\n"));
             table.add_row([
                 name.clone(),
-                state.clone(),
-                grant.purpose.to_string(),
-                titles(instrument, &grant.recipients).join("\n"),
-                method,
+                purpose(instrument, grant),
+                format!("{}\n{}", short(&grant.method.name), grant.request.paths().join("\n")),
                 grant.fields_text.to_string(),
-                permissions(grant).join("\n"),
             ]);
         }
     }
@@ -165,6 +160,20 @@ fn flow_json(instrument: &Instrument, grant: &Grant) -> Value {
     })
 }
 
+/// For whom, and with which permissions.
+fn purpose(instrument: &Instrument, grant: &Grant) -> String {
+    let mut lines = vec![grant.purpose.to_string()];
+    lines.extend(titles(instrument, &grant.recipients).iter().map(|title| format!("to {title}")));
+    lines.extend(permissions(grant).iter().map(|word| format!("with {word}")));
+    lines.join("\n")
+}
+
+/// Service and method, without the package.
+fn short(method: &str) -> &str {
+    let dot = method.rmatch_indices('.').nth(1);
+    dot.and_then(|(at, _)| method.get(at + 1..)).unwrap_or(method)
+}
+
 /// What an operator asks first: does it open anything today, and if not, why not?
 fn state(catalogue: &Catalogue, instrument: &Instrument, now: Timestamp) -> String {
     match catalogue.protocol(&instrument.id).map(|protocol| protocol.in_force(now)) {
@@ -172,7 +181,7 @@ fn state(catalogue: &Catalogue, instrument: &Instrument, now: Timestamp) -> Stri
         Some(Err(closed)) => closed.to_string(),
         Some(Ok(version)) if version.version == instrument.version => String::from("in force"),
         Some(Ok(_)) if !instrument.validity.has_begun(now) => {
-            format!("in force from {}", instrument.validity.from)
+            NotInForce::NotYet(instrument.validity.from).to_string()
         }
         Some(Ok(version)) => format!("version {} counts", version.version),
     }
@@ -213,7 +222,7 @@ mod tests {
         for part in [
             "parking-offender",
             "superseded by rr-9-2020 from 2020-02-10",
-            "in force until 2022-03-11",
+            "expired after 2022-03-11",
             "opens nothing",
             "OCMW Leuven",
             "person.reference_person.position",

@@ -66,8 +66,8 @@ pub enum NotInForce {
 impl fmt::Display for NotInForce {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotYet(from) => write!(f, "in force from {from}"),
-            Self::Expired(until) => write!(f, "in force until {until}"),
+            Self::NotYet(from) => write!(f, "not in force before {from}"),
+            Self::Expired(until) => write!(f, "expired after {until}"),
             Self::Superseded { by, from: None } => write!(f, "superseded by {by}"),
             Self::Superseded { by, from: Some(from) } => write!(f, "superseded by {by} from {from}"),
             Self::Broken => f.write_str("its file has errors"),

@@ -146,19 +146,31 @@ fn addresses_of_a_source_without_a_flag_need_a_permission_of_their_own() {
 }
 
 #[test]
-fn a_third_persons_address_counts_as_unflagged_and_a_protected_one_can_be_granted() {
+fn a_protected_address_can_be_granted() {
     let vocabulary = vocabulary();
-    let with = |answer: &str, permissions: &str| {
-        sound(vocabulary)
-            .replace("\"file.status\", \"file.address\"", answer)
-            .replace("request =", &format!("permissions = [{permissions}]\nrequest ="))
-    };
-    let protected = with("\"file.address\", \"file.address_protection\"", "\"protected_address\"");
-    let instrument = read("x.toml", &protected, vocabulary).unwrap();
+    let text = sound(vocabulary)
+        .replace("\"file.status\", \"file.address\"", "\"file.address\", \"file.address_protection\"")
+        .replace("request =", "permissions = [\"protected_address\"]\nrequest =");
+    let instrument = read("x.toml", &text, vocabulary).unwrap();
     assert!(instrument.grants[0].answer_protected.covers("file.address.street"));
     assert!(instrument.grants[0].permissions.contains(Permission::ProtectedAddress));
-    let history = with("\"file.former_addresses\"", "\"history\"");
-    assert_eq!(errors(&history, vocabulary), [""; 0]);
+}
+
+/// The register's flag is about the data subject's own address.
+#[test]
+fn a_third_persons_address_counts_as_unflagged() {
+    let vocabulary = vocabulary();
+    let text = sound(vocabulary)
+        .replace(HOUSING, PERSON)
+        .replace(&pin(vocabulary, HOUSING), &pin(vocabulary, PERSON))
+        .replace("\"file.status\", \"file.address\"", "\"person.shared_residences.insz\"");
+    let text = format!("{text}[upstream]\nmagda_identification = \"a.be/b/c-aip\"\n");
+    let needs = |word| {
+        format!(
+            "x.toml:36: \"person.shared_residences.insz\" needs the permission `{word}`: leave it out, or add \"{word}\" to `permissions`"
+        )
+    };
+    assert_eq!(errors(&text, vocabulary), [needs("third_persons"), needs("unflagged_address")]);
 }
 
 #[test]
