@@ -10,4 +10,5 @@ pub mod identity;
 pub mod minimise;
 pub mod proto;
 pub mod sandbox;
+pub mod source;
 pub mod store;

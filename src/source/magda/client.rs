@@ -1,0 +1,129 @@
+//! Asks MAGDA: one POST over mutual TLS, HTTP/1.1, connections pooled.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
+
+use super::answer::Limits;
+use super::exception::Failure;
+use super::plan::Plan;
+use super::question::Envelope;
+use crate::source::{Retrieved, SourceError};
+
+/// One endpoint of MAGDA, or of a source that speaks as MAGDA does.
+#[derive(Clone)]
+pub struct MagdaSource {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    base: Uri,
+    limits: Limits,
+}
+
+/// The endpoint is no `https` address without path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndpointError;
+
+impl std::fmt::Display for EndpointError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the endpoint of a MAGDA source must be https://host[:port]")
+    }
+}
+
+impl std::error::Error for EndpointError {}
+
+const CONNECT: Duration = Duration::from_secs(5);
+const IDLE: Duration = Duration::from_mins(1);
+
+impl MagdaSource {
+    /// A source at `base` (`https://host[:port]`); `tls` holds the client certificate and the roots.
+    pub fn new(base: &Uri, mut tls: ClientConfig, limits: Limits) -> Result<Self, EndpointError> {
+        let plain = base.path() == "/" && base.query().is_none();
+        if base.scheme_str() != Some("https") || base.host().is_none() || !plain {
+            return Err(EndpointError);
+        }
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.set_nodelay(true);
+        tls.alpn_protocols.clear(); // the connector sets them, and panics on others
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector);
+        Ok(Self { client, base: base.clone(), limits })
+    }
+
+    /// Asks once and reads the answer by `plan`. `deadline` bounds everything from connecting to the last byte. Only `traceparent` travels along.
+    pub async fn retrieve(
+        &self,
+        question: &Envelope,
+        plan: &Plan,
+        deadline: Duration,
+        traceparent: &str,
+    ) -> Result<Retrieved, Failure> {
+        let request = self.request(question, traceparent)?;
+        let exchange = async {
+            let response = self.client.request(request).await;
+            let response = response.map_err(|_| SourceError::Unavailable)?;
+            let status = response.status();
+            Ok::<_, SourceError>((status, self.body(response).await?))
+        };
+        let answered = tokio::time::timeout(deadline, exchange).await;
+        let (status, body) = answered.map_err(|_| SourceError::TooSlow)??;
+        self.judge(status, &body, plan, &question.asked)
+    }
+
+    fn request(&self, question: &Envelope, traceparent: &str) -> Result<Request<Full<Bytes>>, SourceError> {
+        let mut parts = self.base.clone().into_parts();
+        parts.path_and_query = Some(question.path.parse().map_err(|_| SourceError::Internal)?);
+        let uri = Uri::from_parts(parts).map_err(|_| SourceError::Internal)?;
+        Request::builder()
+            .method(Method::POST)
+            .uri(uri)
+            .header(CONTENT_TYPE, "text/xml; charset=utf-8")
+            .header(HeaderName::from_static("soapaction"), HeaderValue::from_static("\"\""))
+            .header(HeaderName::from_static("traceparent"), traceparent)
+            .body(Full::new(question.body.clone()))
+            .map_err(|_| SourceError::Internal)
+    }
+
+    /// The body, counted while it streams in. Its type, length and encoding are not taken from the headers.
+    async fn body(&self, response: Response<Incoming>) -> Result<Bytes, SourceError> {
+        let mut incoming = response.into_body();
+        let mut body = BytesMut::new();
+        while let Some(frame) = incoming.frame().await {
+            let frame = frame.map_err(|_| SourceError::Unavailable)?;
+            if let Ok(chunk) = frame.into_data() {
+                if body.len() + chunk.len() > self.limits.body {
+                    return Err(SourceError::AnswerTooLarge);
+                }
+                body.extend_from_slice(&chunk);
+            }
+        }
+        Ok(body.freeze())
+    }
+
+    /// Only a 200 brings an answer. A server's error may explain itself by a SOAP Fault.
+    fn judge(&self, status: StatusCode, body: &[u8], plan: &Plan, asked: &str) -> Result<Retrieved, Failure> {
+        match status {
+            StatusCode::OK => plan.read(body, asked, &self.limits),
+            StatusCode::TOO_MANY_REQUESTS => Err(SourceError::Throttled.into()),
+            _ if status.is_server_error() => match plan.read(body, asked, &self.limits) {
+                Err(failure) if failure.error != SourceError::AnswerInvalid => Err(failure),
+                Ok(_) | Err(_) => Err(SourceError::Unavailable.into()),
+            },
+            _ if status.is_client_error() => Err(SourceError::Refused.into()),
+            _ => Err(SourceError::AnswerInvalid.into()),
+        }
+    }
+}

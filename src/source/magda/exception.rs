@@ -1,0 +1,281 @@
+//! The three levels of MAGDA's exceptions (SOAP Fault, Repliek, Antwoord), and what they mean for an exchange.
+
+use super::plan::Mark;
+use crate::source::SourceError;
+
+/// Why MAGDA gave no answer. Never holds a value of the question or the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub error: SourceError,
+    /// The platform's own code for it, at most ten digits, for the log.
+    pub code: Option<Box<str>>,
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self { error, code: None }
+    }
+}
+
+impl From<Failure> for SourceError {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
+/// A code as [`Failure::code`] takes it: `UitzonderingIdentificatieType` has at most ten digits.
+const CODE_DIGITS: usize = 10;
+
+/// The throttle of the platform speaks in a Fault, as free text.
+const THROTTLE_PHRASE: &str = "max throttle rate";
+
+/// One `Uitzondering`, reduced to what an exchange is judged by. `Diagnose` may hold
+/// personal data and is not read.
+#[derive(Clone, Default)]
+pub struct Exception {
+    /// `Identificatie`.
+    pub code: String,
+    /// `Type` is FOUT: the question was not, or not wholly, answered.
+    pub fault: bool,
+    /// `Omstandigheid`, where it is a status of the Crossroads Bank: `NO_DATA_FOUND`.
+    pub no_data: bool,
+    /// The Crossroads Bank's status code among the annotations (MSG00012).
+    pub status: Option<String>,
+    /// The numbers of eleven digits among the annotations.
+    pub numbers: Vec<Box<str>>,
+}
+
+impl Exception {
+    /// Takes in the text of one of its elements.
+    pub fn tell(&mut self, mark: Mark, text: &str) {
+        match mark {
+            Mark::Code => text.clone_into(&mut self.code),
+            // A type that the schema does not know is no mere warning.
+            Mark::Severity => self.fault = !matches!(text, "WAARSCHUWING" | "INFORMATIE"),
+            Mark::Circumstance => self.no_data = text == "NO_DATA_FOUND",
+            Mark::Annotation if text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                self.numbers.push(text.into());
+            }
+            Mark::Annotation if text.len() == 8 && text.starts_with("MSG") => {
+                self.status = Some(text.into());
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the exceptions leave of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The content stands.
+    Content,
+    /// The source has nothing under this number: an answer, not an error.
+    NotFound,
+    /// The source filtered everything away.
+    Filtered,
+}
+
+/// Judges the exceptions of one reply; `content` tells whether `Inhoud` held any element.
+///
+/// An error outweighs an absence, and an absence outweighs content; among errors the first counts.
+/// A warning or a notice never takes content away, save the Crossroads Bank's `NO_DATA_FOUND`,
+/// whose content only repeats that status.
+pub fn judge(exceptions: &[Exception], content: bool) -> Result<Outcome, Failure> {
+    let mut outcome = None;
+    for exception in exceptions {
+        if !exception.fault && content && !exception.no_data {
+            continue;
+        }
+        match meaning(exception) {
+            Some(Ok(Outcome::Content)) => {}
+            Some(Ok(found)) => outcome = outcome.or(Some(found)),
+            Some(Err(failure)) if exception.fault => return Err(error(failure, &exception.code)),
+            None if exception.fault => {
+                return Err(error(SourceError::AnswerInvalid, &exception.code));
+            }
+            Some(Err(_)) | None => {}
+        }
+    }
+    match outcome {
+        Some(outcome) => Ok(outcome),
+        None if content => Ok(Outcome::Content),
+        None => Err(SourceError::AnswerInvalid.into()),
+    }
+}
+
+/// Judges a SOAP Fault by its text and by the code that it may carry. What it does not know is an outage:
+/// a fault comes from the platform, before anybody looked at the question.
+pub fn judge_fault(text: &str, code: &str) -> Failure {
+    if text.contains(THROTTLE_PHRASE) {
+        return error(SourceError::Throttled, code);
+    }
+    let exception = Exception { code: code.to_owned(), fault: true, ..Exception::default() };
+    match meaning(&exception) {
+        Some(Err(failure)) => error(failure, code),
+        Some(Ok(_)) | None => error(SourceError::Unavailable, code),
+    }
+}
+
+/// The replacement that exception 30004 announces: its annotations hold the old number and the new.
+/// Ambiguity announces nothing, so that an answer about the other number is refused.
+pub fn replacement(exceptions: &[Exception], asked: &str) -> Option<Box<str>> {
+    let mut announced = exceptions
+        .iter()
+        .filter(|exception| exception.code == "30004" || status(exception) == Some("MSG00006"))
+        .flat_map(|exception| &exception.numbers)
+        .filter(|number| ***number != *asked);
+    let first = announced.next()?;
+    announced.all(|number| number == first).then(|| first.clone())
+}
+
+fn meaning(exception: &Exception) -> Option<Result<Outcome, SourceError>> {
+    if exception.no_data {
+        return Some(Ok(Outcome::NotFound));
+    }
+    Some(match exception.code.as_str() {
+        "30001" | "30002" | "30003" => Ok(Outcome::NotFound),
+        "15021" => Ok(Outcome::Filtered),
+        // Truncated, replaced, one occurrence of many, without description, fictitious address.
+        "30004" | "30030" | "30040" | "30042" | "40143" | "48181" | "99984" => Ok(Outcome::Content),
+        "40003" | "13202" => Err(SourceError::SubjectNotRegistered),
+        "40001" | "40005" | "40006" => Err(SourceError::Refused),
+        "99995" => Err(SourceError::Throttled),
+        "60006" | "60009" | "60011" | "60013" | "70003" | "99994" | "99996" | "99997" => {
+            Err(SourceError::Unavailable)
+        }
+        "60003" | "60007" => Err(SourceError::AnswerInvalid),
+        // The form of the question, down to the structure of a number that was checked here.
+        code if code.len() == 5 && code.starts_with("20") => Err(SourceError::Internal),
+        // The Crossroads Bank's own status stands in an annotation.
+        "70001" | "70002" => return status(exception).and_then(status_meaning),
+        _ => return None,
+    })
+}
+
+fn status(exception: &Exception) -> Option<&str> {
+    exception.status.as_deref()
+}
+
+fn status_meaning(status: &str) -> Option<Result<Outcome, SourceError>> {
+    Some(match status {
+        "MSG00000" | "HAN20200" | "SSH00047" => Ok(Outcome::Content),
+        "MSG00100" | "MSG00009" | "MSG00021" | "MSG00005" => Ok(Outcome::NotFound),
+        "MSG00012" => Err(SourceError::SubjectNotRegistered),
+        "MSG00013" => Err(SourceError::Refused),
+        "MSG00008" | "MSG00011" => Err(SourceError::Internal),
+        "MSG00003" => Err(SourceError::Unavailable),
+        _ => return None,
+    })
+}
+
+fn error(error: SourceError, code: &str) -> Failure {
+    let digits = code.bytes().all(|byte| byte.is_ascii_digit()) && (1..=CODE_DIGITS).contains(&code.len());
+    Failure { error, code: digits.then(|| code.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exception(code: &str, fault: bool) -> Exception {
+        Exception { code: code.into(), fault, ..Exception::default() }
+    }
+
+    #[test]
+    fn codes_mean_what_the_platform_documents() {
+        use SourceError::*;
+        let table: [(&str, bool, bool, Result<Outcome, SourceError>); 27] = [
+            // code, FOUT, content present, verdict
+            ("30001", true, false, Ok(Outcome::NotFound)),
+            ("30002", true, false, Ok(Outcome::NotFound)),
+            ("30003", true, false, Ok(Outcome::NotFound)),
+            ("30001", false, false, Ok(Outcome::NotFound)),
+            ("30001", false, true, Ok(Outcome::Content)),
+            ("30001", true, true, Ok(Outcome::NotFound)),
+            ("15021", true, false, Ok(Outcome::Filtered)),
+            ("15021", false, false, Ok(Outcome::Filtered)),
+            ("30004", false, true, Ok(Outcome::Content)),
+            ("30004", false, false, Err(AnswerInvalid)),
+            ("30042", false, true, Ok(Outcome::Content)),
+            ("40003", true, false, Err(SubjectNotRegistered)),
+            ("13202", true, false, Err(SubjectNotRegistered)),
+            ("40001", true, false, Err(Refused)),
+            ("40005", true, false, Err(Refused)),
+            ("40006", true, false, Err(Refused)),
+            ("99995", true, false, Err(Throttled)),
+            ("99996", true, false, Err(Unavailable)),
+            ("99997", true, true, Err(Unavailable)),
+            ("60006", true, false, Err(Unavailable)),
+            ("60011", true, false, Err(Unavailable)),
+            ("20002", true, false, Err(Internal)),
+            ("20005", true, false, Err(Internal)),
+            ("70003", true, false, Err(Unavailable)),
+            ("45700", true, true, Err(AnswerInvalid)),
+            ("45700", false, true, Ok(Outcome::Content)),
+            ("99996", false, false, Err(AnswerInvalid)),
+        ];
+        for (code, fault, content, expected) in table {
+            let verdict = judge(&[exception(code, fault)], content).map_err(|failure| failure.error);
+            assert_eq!(verdict, expected, "{code} fault {fault} content {content}");
+        }
+        assert_eq!(judge(&[], true), Ok(Outcome::Content));
+        assert_eq!(judge(&[], false), Err(AnswerInvalid.into()));
+    }
+
+    #[test]
+    fn an_error_outweighs_an_absence_wherever_it_stands() {
+        let absence = exception("30001", true);
+        let outage = exception("99996", true);
+        for order in [[absence.clone(), outage.clone()], [outage, absence]] {
+            let verdict = judge(&order, false);
+            assert_eq!(verdict.map_err(|e| e.error), Err(SourceError::Unavailable));
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_crossroads_bank_decides() {
+        let table = [
+            ("70001", "MSG00100", false, Ok(Outcome::NotFound)),
+            ("70002", "MSG00005", true, Ok(Outcome::NotFound)),
+            ("70002", "MSG00012", true, Err(SourceError::SubjectNotRegistered)),
+            ("70002", "MSG00013", true, Err(SourceError::Refused)),
+            ("70002", "MSG99999", true, Err(SourceError::AnswerInvalid)),
+        ];
+        for (code, status, fault, expected) in table {
+            let exception = Exception { status: Some(status.into()), ..exception(code, fault) };
+            let verdict = judge(&[exception], false).map_err(|failure| failure.error);
+            assert_eq!(verdict, expected, "{code} {status}");
+        }
+        let no_data = Exception { no_data: true, ..exception("70001", false) };
+        assert_eq!(judge(&[no_data], true), Ok(Outcome::NotFound));
+    }
+
+    #[test]
+    fn faults_are_outages_unless_they_say_otherwise() {
+        let throttled = "Exceeded the max throttle rate of 10 within 1000ms";
+        assert_eq!(judge_fault(throttled, "").error, SourceError::Throttled);
+        assert_eq!(judge_fault("", "99995").error, SourceError::Throttled);
+        assert_eq!(judge_fault("", "40005").error, SourceError::Refused);
+        assert_eq!(judge_fault("faultstring", ""), SourceError::Unavailable.into());
+        let odd = judge_fault("", "1 Janssens");
+        assert_eq!(odd.code, None, "only digits reach the log");
+    }
+
+    #[test]
+    fn a_replacement_is_the_one_number_that_was_not_asked_for() {
+        let announce = |numbers: &[&str]| {
+            let exception = Exception {
+                numbers: numbers.iter().map(|n| Box::from(*n)).collect(),
+                ..exception("30004", false)
+            };
+            replacement(&[exception], "85673003360").map(String::from)
+        };
+        assert_eq!(announce(&[]), None);
+        assert_eq!(announce(&["85673003360"]), None);
+        assert_eq!(announce(&["85673003360", "62710512470"]).as_deref(), Some("62710512470"));
+        assert_eq!(announce(&["04622921841", "62710512470"]), None);
+        let other = Exception { numbers: vec!["62710512470".into()], ..exception("30042", false) };
+        assert_eq!(replacement(&[other], "85673003360"), None);
+    }
+}
