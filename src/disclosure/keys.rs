@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::checkpoint::VerifierKey;
 use super::entry::{Class, Leaf};
 use super::merkle::Hash;
 
@@ -116,6 +117,11 @@ impl LogKeys {
             periods: ArcSwap::default(),
             master,
         }
+    }
+
+    /// The public key that opens the checkpoints of the log with this name.
+    pub fn verifier(&self, origin: &str) -> VerifierKey {
+        VerifierKey::new(origin, self.signer.verifying_key())
     }
 
     /// The key that signs checkpoints.

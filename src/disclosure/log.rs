@@ -171,7 +171,7 @@ impl Log {
 
     /// The public key that opens checkpoints; its text form is for auditors.
     pub fn verifier(&self) -> VerifierKey {
-        self.shared.mark.verifier()
+        self.keys.verifier(&self.shared.mark.origin)
     }
 
     /// Whether appends can work, and what is wrong otherwise.

@@ -9,6 +9,8 @@
 pub mod checkpoint;
 pub mod commitment;
 pub mod entry;
+#[cfg(test)]
+mod golden;
 pub mod high_water;
 pub mod keys;
 pub mod log;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use super::checkpoint::{Checkpoint, VerifierKey};
+use super::checkpoint::Checkpoint;
 use super::high_water;
 use super::keys::LogKeys;
 use super::store::Head;
@@ -33,12 +33,6 @@ pub(super) struct Mark {
     pub path: PathBuf,
     pub origin: String,
     pub keys: Arc<LogKeys>,
-}
-
-impl Mark {
-    pub fn verifier(&self) -> VerifierKey {
-        VerifierKey::new(&self.origin, self.keys.signer().verifying_key())
-    }
 }
 
 /// A signed checkpoint and its size.

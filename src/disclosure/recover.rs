@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::checkpoint::{Checkpoint, NoteError, VerifierKey};
+use super::checkpoint::{Checkpoint, NoteError};
 use super::entry::Kind;
 use super::high_water;
 use super::keys::LogKeys;
@@ -79,8 +79,7 @@ fn administrative(kind: Kind, detail: &str, now: Timestamp) -> Draft {
 fn read_mark(mark: &Path, keys: &LogKeys, origin: &str) -> Result<Option<Checkpoint>, OpenError> {
     let failed = |source| OpenError::Mark { mark: mark.to_owned(), source };
     let Some(note) = high_water::read(mark).map_err(failed)? else { return Ok(None) };
-    let verifier = VerifierKey::new(origin, keys.signer().verifying_key());
-    let opened = verifier.open(&note);
+    let opened = keys.verifier(origin).open(&note);
     opened.map(Some).map_err(|source| OpenError::MarkForeign { mark: mark.to_owned(), source })
 }
 

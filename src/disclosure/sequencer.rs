@@ -122,12 +122,9 @@ impl<S: Store> Sequencer<S> {
     /// Appends until it is told to stop.
     pub async fn run(mut self) -> Result<(), Halted> {
         while let Some(jobs) = self.next_batch().await {
-            if jobs.is_empty() {
-                self.index().await;
-                continue;
-            }
+            let quiet = jobs.is_empty() && !self.queue.is_closed();
             self.commit(jobs).await?;
-            if self.unindexed > INDEX_LAG {
+            if quiet || self.unindexed > INDEX_LAG {
                 self.index().await;
             }
         }

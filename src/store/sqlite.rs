@@ -115,17 +115,10 @@ impl Store for SqliteStore {
     }
 
     async fn index(&self, limit: u64) -> Result<u64, StoreError> {
-        let size = self.head().await?.size;
-        let indexed: i64 = sqlx::query_scalar(sql::INDEXED).fetch_one(&self.0.readers).await.map_err(fault)?;
-        let from = unsigned(indexed);
-        let to = size.min(from.saturating_add(limit));
-        if from < to {
-            let mut slot = self.0.writer.lock().await;
-            let mut writer = self.take_writer(&mut slot).await?;
-            let outcome = index(&mut writer, from..to).await;
-            settle(&mut slot, writer, outcome).await?;
-        }
-        Ok(size.saturating_sub(to))
+        let mut slot = self.0.writer.lock().await;
+        let mut writer = self.take_writer(&mut slot).await?;
+        let outcome = index(&mut writer, limit).await;
+        settle(&mut slot, writer, outcome).await
     }
 
     async fn unsearchable(&self, range: Range<u64>) -> Result<Option<u64>, StoreError> {
@@ -198,12 +191,17 @@ async fn insert(
     Ok(())
 }
 
-async fn index(writer: &mut SqliteConnection, range: Range<u64>) -> Result<(), sqlx::Error> {
-    let (from, to) = (signed(range.start), signed(range.end));
-    let mut tx = writer.begin_with(sql::BEGIN).await?;
-    sqlx::query(sql::INDEX).bind(from).bind(to).execute(&mut *tx).await?;
-    sqlx::query(sql::MOVE_INDEXED).bind(to).bind(from).execute(&mut *tx).await?;
-    tx.commit().await
+/// On the writer throughout: whoever appends does not wait for readers.
+async fn index(writer: &mut SqliteConnection, limit: u64) -> Result<u64, sqlx::Error> {
+    let (size, indexed): (i64, i64) = sqlx::query_as(sql::UNINDEXED).fetch_one(&mut *writer).await?;
+    let to = size.min(indexed.saturating_add(signed(limit)));
+    if indexed < to {
+        let mut tx = writer.begin_with(sql::BEGIN).await?;
+        sqlx::query(sql::INDEX).bind(indexed).bind(to).execute(&mut *tx).await?;
+        sqlx::query(sql::MOVE_INDEXED).bind(to).bind(indexed).execute(&mut *tx).await?;
+        tx.commit().await?;
+    }
+    Ok(unsigned(size - to))
 }
 
 /// The index first, then what it does not reach yet. Reading how far it reaches before looking

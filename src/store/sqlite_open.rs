@@ -56,6 +56,7 @@ impl SqliteSettings {
     pub(super) fn readers(&self) -> SqlitePool {
         SqlitePoolOptions::new()
             .max_connections(4)
+            .acquire_timeout(Duration::from_secs(5))
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_lazy_with(self.options().read_only(true))

@@ -33,6 +33,9 @@ pub const PAYLOADS: &str =
 
 pub const INDEXED: &str = "SELECT size FROM log_indexed WHERE id = 1";
 
+pub const UNINDEXED: &str =
+    "SELECT (SELECT size FROM log_head WHERE id = 1), size FROM log_indexed WHERE id = 1";
+
 pub const FIND_INDEXED: &str = "SELECT idx FROM log_search \
      WHERE kind = $1 AND token = $2 AND idx >= $3 AND idx < $4 ORDER BY idx LIMIT $5";
 
