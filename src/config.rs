@@ -18,7 +18,7 @@ pub struct Config {
     pub audience: String,
     /// Where the gateway listens.
     pub listen: Listen,
-    /// The gateway's own certificate, and who may call.
+    /// The gateway's own certificate.
     pub tls: Tls,
     /// The registry of organisations, systems and issuers.
     pub registry: PathBuf,
@@ -48,7 +48,7 @@ pub struct Listen {
     pub workers: Option<usize>,
 }
 
-/// The gateway's own identity, and the certificates that it accepts.
+/// The gateway's own certificate. Whom it accepts stands in the registry.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
@@ -56,11 +56,6 @@ pub struct Tls {
     pub certificate: PathBuf,
     /// PEM key, readable by its owner alone.
     pub key: PathBuf,
-    /// PEM certificates of those who issue client certificates.
-    pub client_ca: PathBuf,
-    /// PEM revocation lists.
-    #[serde(default)]
-    pub revoked: Vec<PathBuf>,
 }
 
 /// The disclosure log.
@@ -128,8 +123,6 @@ pub struct Limits {
     pub request_bytes: usize,
     /// Bytes of a source's answer.
     pub answer_bytes: usize,
-    /// Exchanges at once, over all connections.
-    pub exchanges: usize,
     /// The longest that an exchange may take, in milliseconds. A caller may ask for less.
     pub deadline_ms: u64,
     /// How long a drain waits for exchanges that are under way, in milliseconds.
@@ -145,7 +138,6 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             request_bytes: 64 * 1024,
             answer_bytes: 4 * 1024 * 1024,
-            exchanges: 4096,
             deadline_ms: 10_000,
             drain_ms: 10_000,
         }
@@ -192,7 +184,6 @@ impl Config {
         let paths = [
             &mut self.tls.certificate,
             &mut self.tls.key,
-            &mut self.tls.client_ca,
             &mut self.registry,
             &mut self.protocols,
             &mut self.log.database,
@@ -202,9 +193,7 @@ impl Config {
         let of_sources = self.sources.iter_mut().flat_map(|source| {
             std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key)
         });
-        for path in
-            paths.into_iter().chain(&mut self.tls.revoked).chain(&mut self.listen.bound).chain(of_sources)
-        {
+        for path in paths.into_iter().chain(&mut self.listen.bound).chain(of_sources) {
             *path = base.join(&*path);
         }
     }
@@ -249,7 +238,6 @@ gateway = "127.0.0.1:0"
 [tls]
 certificate = "a"
 key = "b"
-client_ca = "c"
 [log]
 origin = "o"
 database = "log.db"
@@ -277,9 +265,9 @@ head = "h"
     #[test]
     fn what_is_wrong_is_named_with_its_line() {
         for (addition, expected) in [
-            ("[limit]\nstreams = 1\n", ":16: unknown field `limit`"),
-            ("[limits]\nstreams = \"many\"\n", ":17: invalid type"),
-            ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":18: unknown variant `smtp`"),
+            ("[limit]\nstreams = 1\n", ":15: unknown field `limit`"),
+            ("[limits]\nstreams = \"many\"\n", ":16: invalid type"),
+            ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":17: unknown variant `smtp`"),
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",

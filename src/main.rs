@@ -1,3 +1,5 @@
-//! The `sluis` command.
+//! The `sluis` command: parse the command line, run, exit code.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    sluis::cli::main()
+}

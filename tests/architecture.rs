@@ -18,7 +18,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("identity", &["domain"]),
     ("gateway", &["domain", "minimise", "disclosure", "source", "identity", "clock"]),
     ("audit", &["disclosure", "domain", "proto"]),
-    ("rpc", &["gateway", "audit", "identity", "disclosure", "domain", "proto", "frame", "config", "clock"]),
+    ("rpc", &["gateway", "audit", "identity", "disclosure", "domain", "proto", "frame", "config", "telemetry"]),
     ("sandbox", &["domain", "source", "proto", "frame"]),
     ("config", &["domain"]),
     ("telemetry", &["domain"]),

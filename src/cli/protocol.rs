@@ -10,9 +10,36 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::output::Output;
+use super::{Exit, Failure};
+use crate::clock;
 use crate::domain::catalogue::{Catalogue, NotInForce};
 use crate::domain::instrument::{Grant, Instrument, InstrumentError, PartyKey, Permission, sha256_text};
 use crate::domain::vocabulary::Vocabulary;
+
+/// Work with instruments
+#[derive(Clone, Debug, clap::Args)]
+pub struct ProtocolArgs {
+    #[command(subcommand)]
+    command: ProtocolCommand,
+}
+
+#[derive(Clone, Debug, clap::Subcommand)]
+enum ProtocolCommand {
+    Check(CheckArgs),
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// Where a file cannot be read, or is at fault.
+pub fn run(args: &ProtocolArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let ProtocolCommand::Check(args) = &args.command;
+    let vocabulary = Vocabulary::embedded().map_err(Failure::configuration)?;
+    let catalogue = catalogue(args, &vocabulary).map_err(Failure::configuration)?;
+    let sound = show(&catalogue, args.output, clock::now(), out)
+        .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))?;
+    if sound { Ok(()) } else { Err(Failure::new(Exit::Fault, "a faulty instrument opens nothing")) }
+}
 
 /// Judge instrument files, and show what each of them opens today
 #[derive(Clone, Debug, clap::Args)]
@@ -37,7 +64,7 @@ pub struct Unreadable {
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot read {}", self.path.display())
+        write!(f, "{}: {}", self.path.display(), self.source)
     }
 }
 
@@ -252,6 +279,6 @@ mod tests {
         let args = CheckArgs { files: vec![manifest], dir: PathBuf::new(), output: Output::Table };
         let (sound, table) = shown(&args);
         assert!(!sound && table.contains("Cargo.toml:1: the file lacks the key `id`"), "{table}");
-        assert_eq!(load(Path::new("/nowhere")).unwrap_err().to_string(), "cannot read /nowhere");
+        assert!(load(Path::new("/nowhere")).unwrap_err().to_string().starts_with("/nowhere: "));
     }
 }

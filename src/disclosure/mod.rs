@@ -4,15 +4,18 @@
 //! Invariant: an entry is acknowledged only when it is durable and under the head. Nobody without
 //! the log's keys can alter, drop, reorder or insert entries unnoticed.
 //!
-//! [`log::Log`] appends, [`read::Reader`] reads, [`verify::verify`] recomputes everything.
+//! [`DisclosureLog`] is the one door out of an exchange: [`Asked`], [`Withheld`], [`Settled`], [`Released`], [`Refused`].
+//! Behind it [`log::Log`] appends, [`read::Reader`] reads, [`verify::verify`] recomputes everything.
 
 pub mod checkpoint;
 pub mod commitment;
+mod door;
 pub mod entry;
 #[cfg(test)]
 mod golden;
 pub mod high_water;
 pub mod keys;
+mod known;
 pub mod log;
 pub mod merkle;
 mod published;
@@ -24,3 +27,10 @@ mod sequencer;
 pub mod store;
 pub mod verify;
 pub mod walk;
+mod wording;
+
+pub use door::{
+    About, Asked, DisclosureLog, Refused, Released, Settled, Unlogged, Unreleased, Unsettled, Withheld,
+};
+pub use known::{Known, Party};
+pub use log::{Log, Receipt};

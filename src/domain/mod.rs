@@ -1,10 +1,14 @@
 //! What the gateway decides by, and how: pure, without clock, input or output.
 
 pub mod catalogue;
+pub mod decide;
 pub mod facts;
 pub mod grant;
+pub mod hex;
 pub mod instrument;
 pub mod party;
 pub mod reason;
+pub mod request;
+pub mod settle;
 pub mod subject;
 pub mod vocabulary;

@@ -177,9 +177,17 @@ pub struct Organisation {
     pub ovo: Option<OvoCode>,
     /// What it may be.
     pub roles: Box<[Role]>,
+    /// What identifies it, as text: the KBO number, with `/` and the OVO code where it has one.
+    pub reference: Box<str>,
 }
 
 impl Organisation {
+    /// An organisation, by what identifies it.
+    pub fn new(id: OrganisationId, name: &str, kbo: Kbo, ovo: Option<OvoCode>, roles: &[Role]) -> Self {
+        let reference = ovo.map_or_else(|| kbo.to_string(), |ovo| format!("{kbo}/{ovo}"));
+        Self { id, name: name.into(), kbo, ovo, roles: roles.into(), reference: reference.into() }
+    }
+
     /// What identifies it: KBO number plus OVO code.
     pub fn key(&self) -> (Kbo, Option<OvoCode>) {
         (self.kbo, self.ovo)

@@ -31,8 +31,8 @@ pub const MAX_LENGTH: usize = 4096;
 /// Who asks, and who says so. Proof of a verified token: only [`TokenVerifier::verify`] makes one.
 #[derive(Clone, PartialEq, Eq)]
 pub struct EndUser {
-    id: Box<str>,
-    asserted_by: Box<str>,
+    id: Arc<str>,
+    asserted_by: Arc<str>,
     expires: Timestamp,
     token_id: Option<Box<str>>,
     purpose: Option<Box<str>>,
@@ -42,12 +42,12 @@ pub struct EndUser {
 
 impl EndUser {
     /// The user as the issuer knows them (`sub`). A personal datum.
-    pub fn id(&self) -> &str {
+    pub fn id(&self) -> &Arc<str> {
         &self.id
     }
 
     /// The issuer that says so (`iss`).
-    pub fn asserted_by(&self) -> &str {
+    pub fn asserted_by(&self) -> &Arc<str> {
         &self.asserted_by
     }
 
@@ -199,7 +199,7 @@ impl Verified {
             return Err(TokenError::Unbound);
         }
         let user = EndUser {
-            id: claims::name(Some(claims.sub))?.ok_or(TokenError::Subject)?,
+            id: claims::name(Some(claims.sub))?.ok_or(TokenError::Subject)?.into(),
             asserted_by: claims.iss.into(),
             expires,
             token_id: claims::name(claims.jti)?,

@@ -60,6 +60,13 @@ pub struct Filtered {
     pub paths: PathSet,
 }
 
+impl Filtered {
+    /// Nothing at all: a message without fields.
+    pub fn nothing() -> Self {
+        Self { bytes: Vec::new(), paths: PathSet::default() }
+    }
+}
+
 impl fmt::Debug for Filtered {
     /// Never the bytes: they are personal data.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,10 +1,48 @@
-//! Wires: each asks a source in the source's own protocol and brings back the granted fields of its answer.
+//! Wires: each asks a source in the source's own protocol and seals what it brings back.
+//! Only this module seals an answer; nothing here decides what may leave.
 
+mod connection;
+mod grpc;
 pub mod magda;
+mod planned;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
+use jiff::Timestamp;
+use uuid::Uuid;
 
+pub use connection::Connection;
+pub use grpc::GrpcSource;
+pub use magda::MagdaSource;
+pub use planned::Planned;
+
+use crate::disclosure::{Asked, Withheld};
 use crate::domain::facts::Facts;
+use crate::domain::grant::Trie;
+use crate::domain::instrument::Upstream;
+use crate::domain::reason::Reason;
+use crate::domain::vocabulary::Method;
+
+/// A question, as a wire needs it.
+pub struct Question<'a> {
+    /// What is asked.
+    pub method: &'a Method,
+    /// The request message.
+    pub body: &'a [u8],
+    /// The fields that are granted; a wire need not read more than these and the facts.
+    pub answer: &'a Trie,
+    /// Who the gateway is at the source, for this purpose. From the instrument, never from the caller.
+    pub upstream: &'a Upstream,
+    /// The entry of the question in the log: the source's own log can be laid beside ours.
+    pub reference: Uuid,
+    /// A fresh trace for the source (W3C trace context), whose trace id is the reference.
+    pub traceparent: &'a str,
+    /// When the question was received.
+    pub asked_at: Timestamp,
+}
 
 /// What a wire brings back, before it is sealed.
 pub struct Retrieved {
@@ -33,4 +71,87 @@ pub enum SourceError {
     AnswerInvalid,
     /// The question could not be put.
     Internal,
+}
+
+impl From<SourceError> for Reason {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Unavailable => Self::SourceUnavailable,
+            SourceError::TooSlow => Self::SourceTooSlow,
+            SourceError::Throttled => Self::SourceThrottled,
+            SourceError::Refused => Self::SourceRefused,
+            SourceError::SubjectNotRegistered => Self::SubjectNotRegistered,
+            SourceError::AnswerTooLarge => Self::MessageTooLarge,
+            SourceError::AnswerInvalid => Self::SourceAnswerInvalid,
+            SourceError::Internal => Self::Internal,
+        }
+    }
+}
+
+/// A source, by the wire that it speaks.
+pub enum Wire {
+    /// gRPC.
+    Grpc(Box<GrpcSource>),
+    /// MAGDA's SOAP 02.00.
+    Magda(Box<Planned>),
+}
+
+/// The sources that a gateway can ask, by the name that the vocabulary gives them.
+#[derive(Default)]
+pub struct Sources(HashMap<Box<str>, Wire>);
+
+/// A question that got no answer.
+pub struct Failed {
+    /// The question; its entry is still open.
+    pub asked: Asked,
+    /// Why.
+    pub error: SourceError,
+}
+
+impl Sources {
+    /// Adds a source, or replaces the one of that name.
+    pub fn insert(&mut self, name: &str, wire: Wire) {
+        self.0.insert(name.into(), wire);
+    }
+
+    /// Asks the source, within `left`. The question is in the log: that is what `asked` proves.
+    ///
+    /// # Errors
+    /// The question with the reason why the source gave no answer.
+    pub async fn retrieve(&self, asked: Asked, left: Duration) -> Result<Withheld, Box<Failed>> {
+        match self.ask(&asked, left).await {
+            Ok(Retrieved { answer, facts }) => Ok(Withheld::seal(asked, answer, facts)),
+            Err(error) => Err(Box::new(Failed { asked, error })),
+        }
+    }
+
+    async fn ask(&self, asked: &Asked, left: Duration) -> Result<Retrieved, SourceError> {
+        let permit = asked.permit();
+        let request = permit.request();
+        let reference = asked.receipt().entry_id;
+        let traceparent = traceparent(reference);
+        let question = Question {
+            method: &request.method,
+            body: &request.body,
+            answer: permit.answer(),
+            upstream: &permit.grant().upstream,
+            reference,
+            traceparent: &traceparent,
+            asked_at: request.asked_at,
+        };
+        match self.0.get(&request.method.source) {
+            None => Err(SourceError::Unavailable),
+            Some(Wire::Grpc(source)) => source.retrieve(&question, left).await,
+            Some(Wire::Magda(source)) => source.retrieve(permit, &question, left).await,
+        }
+    }
+}
+
+/// A new trace whose id is the entry's id: nothing of the caller's own trace reaches the source.
+fn traceparent(reference: Uuid) -> String {
+    let (trace, (_, parent)) = (reference.as_u128(), reference.as_u64_pair());
+    let mut text = String::with_capacity(55);
+    // The parent id must not be zero; the low half of a UUIDv7 has its variant bits set.
+    let _ = write!(text, "00-{trace:032x}-{parent:016x}-01");
+    text
 }

@@ -71,7 +71,7 @@ impl Stage {
     ) -> Result<String, TokenError> {
         let organisation = organisation(&self.registry, id);
         let user = self.verifier.verify(token, peer, organisation, &self.registry, at)?;
-        Ok(user.id().to_owned())
+        Ok(user.id().to_string())
     }
 }
 
@@ -108,7 +108,7 @@ fn the_command_prints_a_token_that_is_taken() {
     let organisation = organisation(&stage.registry, "stad-leuven");
     let user: &EndUser =
         &stage.verifier.verify(&token, &stage.parking, organisation, &stage.registry, now()).unwrap();
-    assert_eq!((user.id(), user.asserted_by()), ("batch:nightly", ISSUER));
+    assert_eq!((&**user.id(), &**user.asserted_by()), ("batch:nightly", ISSUER));
     assert_eq!((user.purpose(), user.case(), user.client()), (Some("parking"), None, None));
     assert_eq!(user.expires(), now() + seconds(60));
     assert!(user.token_id().is_some());

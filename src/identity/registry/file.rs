@@ -98,13 +98,8 @@ fn organisations(unit: &Unit, files: &[OrganisationFile]) -> Result<Organisation
             return Err(unit.fault(file.kbo.span(), Fault::SharedKboWithoutOvo));
         }
         let id = file.id.get_ref().clone();
-        let organisation = Organisation {
-            id: id.clone(),
-            name: file.name.as_str().into(),
-            kbo,
-            ovo: file.ovo.as_ref().map(|ovo| *ovo.get_ref()),
-            roles: file.roles.as_slice().into(),
-        };
+        let ovo = file.ovo.as_ref().map(|ovo| *ovo.get_ref());
+        let organisation = Organisation::new(id.clone(), &file.name, kbo, ovo, &file.roles);
         all.insert(id, Arc::new(organisation));
     }
     Ok(all)

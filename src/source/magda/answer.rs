@@ -338,12 +338,13 @@ impl<'p> Reading<'p> {
             Outcome::NotFound | Outcome::Filtered => Vec::new(),
         };
         let facts = match outcome {
-            Outcome::Content | Outcome::Filtered => self.facts,
-            Outcome::NotFound => Facts::default(),
+            Outcome::Content => self.facts,
+            Outcome::NotFound | Outcome::Filtered => Facts::default(),
         };
         Ok(Retrieved {
             answer: Bytes::from(answer),
-            facts: Facts { found: outcome != Outcome::NotFound, replacement, ..facts },
+            // Where the platform filtered everything out, there is nothing to judge and nothing to release.
+            facts: Facts { found: outcome == Outcome::Content, replacement, ..facts },
         })
     }
 }

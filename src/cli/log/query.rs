@@ -1,0 +1,211 @@
+//! `sluis log query`: who received what about whom. Asked through the gateway, where each question is an entry.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use comfy_table::{Table, presets};
+use jiff::Timestamp;
+use prost::Message as _;
+use prost_reflect::prost_types;
+use serde_json::{Value, json};
+
+use crate::cli::client::Client;
+use crate::cli::output::Output;
+use crate::cli::{Exit, Failure};
+use crate::proto::audit::{Disclosure, Kind, ListDisclosuresRequest, ListDisclosuresResponse};
+use crate::rpc::audit::LIST_DISCLOSURES;
+
+/// Ask who received what about whom; every question is itself an entry
+#[derive(Debug, clap::Args)]
+pub struct QueryArgs {
+    /// The gateway
+    #[arg(long, value_name = "HOST:PORT")]
+    pub gateway: String,
+    /// Who issues the gateway's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub ca: PathBuf,
+    /// The auditor's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub certificate: PathBuf,
+    /// Its key (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub key: PathBuf,
+    /// A bearer token of the auditor's own issuer
+    #[arg(long, value_name = "TOKEN")]
+    pub token: String,
+    /// The data subject (INSZ)
+    #[arg(long, value_name = "INSZ", default_value = "", hide_default_value = true)]
+    pub subject: String,
+    /// The requester: KBO number, with /OVO code where the KBO number is shared
+    #[arg(long, value_name = "KBO", default_value = "", hide_default_value = true)]
+    pub organisation: String,
+    /// The end user
+    #[arg(long, value_name = "USER", default_value = "", hide_default_value = true)]
+    pub end_user: String,
+    /// The case
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub case: String,
+    /// The instrument
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub protocol: String,
+    /// The purpose under it
+    #[arg(long, value_name = "ID", default_value = "", hide_default_value = true)]
+    pub purpose: String,
+    /// `RELEASED`, or a reason such as `FIELDS_NOT_COVERED`
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub outcome: String,
+    /// Asked at or after this instant (2026-11-22T00:00:00+01:00)
+    #[arg(long, value_name = "INSTANT")]
+    pub from: Option<Timestamp>,
+    /// Asked before this instant
+    #[arg(long, value_name = "INSTANT")]
+    pub until: Option<Timestamp>,
+    /// At most so many entries
+    #[arg(long, default_value_t = 1000)]
+    pub limit: usize,
+    /// How to show them
+    #[arg(long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+pub(super) async fn run(args: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> {
+    let client = Client::new(&args.gateway, &args.ca, &args.certificate, &args.key)?;
+    let request = ListDisclosuresRequest {
+        subject: args.subject.clone(),
+        organisation: args.organisation.clone(),
+        end_user: args.end_user.clone(),
+        protocol: args.protocol.clone(),
+        purpose: args.purpose.clone(),
+        outcome: args.outcome.clone(),
+        case: args.case.clone(),
+        period_from: args.from.map(timestamp),
+        period_until: args.until.map(timestamp),
+        ..ListDisclosuresRequest::default()
+    };
+    let found = ask(&client, &args.token, request, args.limit).await?;
+    show(&found, args.output, out)
+        .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))
+}
+
+fn timestamp(time: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+/// Asks page by page, until there is no more or `limit` is reached.
+///
+/// # Errors
+/// Where the gateway refuses or cannot be reached.
+pub async fn ask(
+    client: &Client,
+    token: &str,
+    mut request: ListDisclosuresRequest,
+    limit: usize,
+) -> Result<Vec<Disclosure>, Failure> {
+    let mut found = Vec::new();
+    loop {
+        request.page_size = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
+        let reply = client.call(LIST_DISCLOSURES, token, &[], &request.encode_to_vec()).await;
+        let reply = reply.map_err(|refusal| match &refusal.reason {
+            Some(reason) => Failure::new(Exit::Fault, format_args!("{reason}: {}", refusal.status.message())),
+            None => Failure::unavailable(refusal.status.message()),
+        })?;
+        let page = ListDisclosuresResponse::decode(reply.message)
+            .map_err(|_| Failure::unavailable("the gateway's answer cannot be read"))?;
+        found.extend(page.disclosures);
+        if page.next_page_token.is_empty() || found.len() >= limit {
+            return Ok(found);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Shows entries.
+///
+/// # Errors
+/// Where `out` cannot be written.
+pub fn show(found: &[Disclosure], output: Output, out: &mut dyn Write) -> std::io::Result<()> {
+    match output {
+        Output::Json => writeln!(out, "{:#}", found.iter().map(as_json).collect::<Value>()),
+        Output::Table => {
+            let mut table = Table::new();
+            table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
+                "index",
+                "kind",
+                "asked",
+                "requester",
+                "end user",
+                "case",
+                "subject",
+                "instrument",
+                "outcome",
+                "released",
+                "withheld",
+            ]);
+            for entry in found {
+                let withheld = entry.fields_withheld.iter().map(|one| format!("{} {}", one.field, one.reason));
+                table.add_row([
+                    entry.index.to_string(),
+                    kind(entry).to_owned(),
+                    entry.time_asked.as_ref().and_then(instant).unwrap_or_default(),
+                    entry.requester.clone(),
+                    entry.end_user.clone(),
+                    entry.case.clone(),
+                    entry.subject_asked.clone(),
+                    format!("{}\n{}", entry.instrument, entry.purpose),
+                    entry.outcome.clone(),
+                    entry.fields_released.join("\n"),
+                    withheld.collect::<Vec<_>>().join("\n"),
+                ]);
+            }
+            writeln!(out, "{table}\n{} entries", found.len())
+        }
+    }
+}
+
+fn kind(entry: &Disclosure) -> &'static str {
+    Kind::try_from(entry.kind).map_or("?", |kind| kind.as_str_name().trim_start_matches("KIND_"))
+}
+
+fn instant(time: &prost_types::Timestamp) -> Option<String> {
+    let time = Timestamp::new(time.seconds, time.nanos).ok()?;
+    Some(time.to_string())
+}
+
+fn as_json(entry: &Disclosure) -> Value {
+    json!({
+        "index": entry.index,
+        "entry_id": entry.entry_id,
+        "kind": kind(entry),
+        "time_asked": entry.time_asked.as_ref().and_then(instant),
+        "time_settled": entry.time_settled.as_ref().and_then(instant),
+        "requester": entry.requester,
+        "processor": entry.processor,
+        "system": entry.system,
+        "key": entry.key,
+        "end_user": entry.end_user,
+        "asserted_by": entry.asserted_by,
+        "case": entry.case,
+        "source": entry.source,
+        "method": entry.method,
+        "manner": entry.manner,
+        "instrument": entry.instrument,
+        "instrument_version": entry.instrument_version,
+        "instrument_hash": entry.instrument_hash,
+        "purpose": entry.purpose,
+        "legal_basis": entry.legal_basis,
+        "subject_asked": entry.subject_asked,
+        "subject_returned": entry.subject_returned,
+        "fields_requested": entry.fields_requested,
+        "fields_released": entry.fields_released,
+        "fields_withheld": entry.fields_withheld.iter().map(|one| json!({ "field": one.field, "reason": one.reason })).collect::<Vec<_>>(),
+        "outcome": entry.outcome,
+        "policy_epoch": entry.policy_epoch,
+        "request_digest": entry.request_digest,
+        "response_digest": entry.response_digest,
+        "trace_id": entry.trace_id,
+        "request_id": entry.request_id,
+        "registry_hash": entry.registry_hash,
+        "asked": entry.asked,
+        "detail": entry.detail,
+    })
+}

@@ -1,0 +1,359 @@
+//! `sluis serve`: the gateway, from its configuration to its last answer.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::HealthServer;
+use tonic_health::server::{HealthReporter, HealthService};
+
+use super::{Failure, policy};
+use crate::audit::Ledger;
+use crate::clock;
+use crate::config::{Config, Wire as WireKind};
+use crate::disclosure::entry::Kind;
+use crate::disclosure::keys::LogKeys;
+use crate::disclosure::log::{Health, Settings};
+use crate::disclosure::read::Reader;
+use crate::disclosure::record::{Column, RecordBuilder};
+use crate::disclosure::seal::Draft;
+use crate::disclosure::store::Store;
+use crate::disclosure::{DisclosureLog, Log};
+use crate::domain::vocabulary::Vocabulary;
+use crate::gateway::{Gateway, Methods, Policy};
+use crate::identity::tls::{self, ALPN_H2};
+use crate::identity::token::TokenVerifier;
+use crate::rpc::audit::Audit;
+use crate::rpc::listener::{self, Shared, Worker};
+use crate::rpc::services::Services;
+use crate::source::magda::{self, MagdaSource};
+use crate::source::{Connection, GrpcSource, Planned, Sources, Wire};
+use crate::store::sqlite::{SqliteSettings, SqliteStore};
+use crate::telemetry::{self, Meters};
+
+/// Run the gateway
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "sluis.toml")]
+    pub config: PathBuf,
+}
+
+/// Bearer tokens that are remembered at once.
+const TOKENS: usize = 65_536;
+/// Connections that wait for one runtime to take them.
+const DEALT: usize = 64;
+
+/// Runs until SIGTERM or SIGINT; SIGHUP reads the registry, certificates and instruments anew.
+///
+/// # Errors
+/// Where the gateway cannot start, or its listener breaks.
+pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    telemetry::start_tracing();
+    let config = Config::read(&args.config).map_err(Failure::configuration)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
+    runtime.block_on(async {
+        let running = start(config).await?;
+        tracing::info!(gateway = %running.gateway, "serving");
+        until_told(&running).await?;
+        tracing::info!("draining");
+        running.stop().await;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Returns on SIGTERM or SIGINT; reloads on SIGHUP.
+///
+/// # Errors
+/// Where signals cannot be received.
+pub async fn until_told(running: &Running) -> Result<(), Failure> {
+    let on = |kind| signal(kind).map_err(|error| Failure::unavailable(format_args!("signals: {error}")));
+    let (mut hangup, mut terminate, mut interrupt) =
+        (on(SignalKind::hangup())?, on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => match running.reload().await {
+                Ok(()) => tracing::info!("reloaded"),
+                Err(failure) => tracing::error!(%failure, "not reloaded: the old registry and instruments stand"),
+            },
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+        }
+    }
+}
+
+/// A gateway that serves.
+pub struct Running {
+    /// Where it listens.
+    pub gateway: SocketAddr,
+    /// Where metrics and liveness are.
+    pub metrics: Option<SocketAddr>,
+    config: Config,
+    vocabulary: Arc<Vocabulary>,
+    policy: Arc<ArcSwap<Policy>>,
+    epoch: watch::Sender<u64>,
+    shared: Arc<Shared>,
+    drain: watch::Sender<bool>,
+    log: Arc<Log>,
+    threads: Vec<std::thread::JoinHandle<()>>,
+}
+
+/// Starts a gateway on its SQLite log.
+///
+/// # Errors
+/// Where a file, an address or the log cannot be used.
+pub async fn start(config: Config) -> Result<Running, Failure> {
+    let store = SqliteStore::open(SqliteSettings::new(&config.log.database))
+        .await
+        .map_err(|error| Failure::unavailable(format_args!("{}: {error}", config.log.database.display())))?;
+    start_with(config, store).await
+}
+
+/// Starts a gateway on a store of the caller's.
+///
+/// # Errors
+/// Where a file, an address or the log cannot be used.
+pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, Failure> {
+    telemetry::start_metrics();
+    let vocabulary = Arc::new(Vocabulary::embedded().map_err(Failure::configuration)?);
+    let loaded = policy::load(&config, &vocabulary)?;
+    warn_of_broken(&loaded.catalogue);
+    let keys = Arc::new(LogKeys::load(&config.log.key).map_err(Failure::configuration)?);
+    let settings = Settings {
+        deadline: Duration::from_millis(config.log.deadline_ms),
+        ..Settings::new(&config.log.origin)
+    };
+    let ledger = Arc::new(Reader::new(store.clone(), Arc::clone(&keys)));
+    let log = Log::open(store, keys, config.log.head.clone(), settings, clock::now).await;
+    let log = Arc::new(log.map_err(Failure::unavailable)?);
+
+    let epoch = log.epoch();
+    let (epoch, epochs) = watch::channel(epoch);
+    let policy = Arc::new(ArcSwap::from_pointee(Policy {
+        registry: loaded.registry,
+        catalogue: loaded.catalogue,
+        epoch: *epochs.borrow(),
+    }));
+    let (drain, draining) = watch::channel(false);
+    let shared = Arc::new(Shared {
+        tls: ArcSwap::new(loaded.tls),
+        limits: config.limits.clone(),
+        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        draining,
+    });
+    let reporter = HealthReporter::new();
+    reporter.set_service_status("", ServingStatus::Serving).await;
+    let health = HealthServer::new(HealthService::from_health_reporter(reporter));
+    let blueprint = Blueprint {
+        log: Arc::clone(&log),
+        ledger,
+        health,
+        vocabulary: Arc::clone(&vocabulary),
+        methods: Arc::new(Methods::of(&vocabulary).map_err(Failure::configuration)?),
+        policy: Arc::clone(&policy),
+        epochs,
+        tokens: Arc::new(TokenVerifier::new(&config.audience, TOKENS)),
+        shared: Arc::clone(&shared),
+        config: config.clone(),
+    };
+    let listener = bind(config.listen.gateway).await?;
+    let gateway = address(&listener)?;
+    let (workers, threads) = blueprint.workers()?;
+    tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
+    let metrics = serve_metrics(&config, &log).await?;
+    let running = Running { gateway, metrics, config, vocabulary, policy, epoch, shared, drain, log, threads };
+    running.announce()?;
+    Ok(running)
+}
+
+async fn bind(wanted: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(wanted).await.map_err(|error| Failure::unavailable(format_args!("{wanted}: {error}")))
+}
+
+fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(Failure::unavailable)
+}
+
+async fn serve_metrics(config: &Config, log: &Arc<Log>) -> Result<Option<SocketAddr>, Failure> {
+    let Some(wanted) = config.listen.metrics else { return Ok(None) };
+    let listener = bind(wanted).await?;
+    let bound = address(&listener)?;
+    let log = Arc::clone(log);
+    let live = move || match log.health() {
+        Health::Well | Health::MarkFailing(_) => Ok(()),
+        Health::Unavailable(why) | Health::Halted(why) => Err(format!("the disclosure log: {why}")),
+    };
+    tokio::spawn(telemetry::serve(listener, live));
+    Ok(Some(bound))
+}
+
+fn warn_of_broken(catalogue: &crate::domain::catalogue::Catalogue) {
+    for error in catalogue.broken().iter().flat_map(|file| &file.errors) {
+        tracing::warn!(%error, "an instrument is closed until this is mended");
+    }
+}
+
+/// What each runtime is built from.
+struct Blueprint {
+    log: Arc<Log>,
+    ledger: Arc<dyn Ledger>,
+    health: HealthServer<HealthService>,
+    vocabulary: Arc<Vocabulary>,
+    methods: Arc<Methods>,
+    policy: Arc<ArcSwap<Policy>>,
+    epochs: watch::Receiver<u64>,
+    tokens: Arc<TokenVerifier>,
+    shared: Arc<Shared>,
+    config: Config,
+}
+
+type Workers = (Vec<mpsc::Sender<std::net::TcpStream>>, Vec<std::thread::JoinHandle<()>>);
+
+impl Blueprint {
+    /// One thread for each runtime, each with its own connections to the sources.
+    fn workers(&self) -> Result<Workers, Failure> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = self.config.listen.workers.unwrap_or(cores).max(1);
+        let mut senders = Vec::with_capacity(count);
+        let mut threads = Vec::with_capacity(count);
+        for number in 0..count {
+            let worker = Arc::new(self.worker()?);
+            let (sender, dealt) = mpsc::channel(DEALT);
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
+            let thread = std::thread::Builder::new()
+                .name(format!("sluis-{number}"))
+                .spawn(move || runtime.block_on(listener::serve(worker, dealt)))
+                .map_err(Failure::unavailable)?;
+            senders.push(sender);
+            threads.push(thread);
+        }
+        Ok((senders, threads))
+    }
+
+    fn worker(&self) -> Result<Worker, Failure> {
+        let gateway = Arc::new(Gateway {
+            log: DisclosureLog::new(Arc::clone(&self.log), clock::now),
+            sources: sources(&self.config, &self.vocabulary)?,
+            methods: Arc::clone(&self.methods),
+            policy: Arc::clone(&self.policy),
+            epochs: self.epochs.clone(),
+            tokens: Arc::clone(&self.tokens),
+            test: self.config.test,
+            clock: clock::now,
+        });
+        let audit = Audit::new(Arc::clone(&gateway), Arc::clone(&self.ledger));
+        let services = Services::new(audit, self.health.clone(), self.shared.limits.request_bytes);
+        Ok(Worker { gateway, services, meters: Meters::new(), shared: Arc::clone(&self.shared) })
+    }
+}
+
+/// The sources of a configuration, each with connections of its own.
+///
+/// # Errors
+/// Where a certificate or an endpoint cannot be used.
+pub fn sources(config: &Config, vocabulary: &Vocabulary) -> Result<Sources, Failure> {
+    let mut sources = Sources::default();
+    for source in &config.sources {
+        let certificate = source.certificate.as_ref().unwrap_or(&config.tls.certificate);
+        let key = source.key.as_ref().unwrap_or(&config.tls.key);
+        let own = policy::credentials(certificate, key)?;
+        let authorities = tls::certificates(&policy::read(&source.ca)?).map_err(Failure::configuration)?;
+        let alpn: &[&[u8]] = match source.wire {
+            WireKind::Grpc => &[ALPN_H2],
+            WireKind::Magda => &[],
+        };
+        let client = tls::client_config(&own, &authorities, alpn).map_err(Failure::configuration)?;
+        let wrong = || {
+            Failure::configuration(format_args!(
+                "source \"{}\": write its endpoint as https://host:port",
+                source.name
+            ))
+        };
+        let wire = match source.wire {
+            WireKind::Grpc => {
+                let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
+                let connection = Connection::to(&endpoint, Arc::new(client)).ok_or_else(wrong)?;
+                let methods =
+                    vocabulary.methods().filter(|method| *method.source == source.name).map(|method| &**method);
+                let wire = GrpcSource::new(connection, &source.endpoint, config.limits.answer_bytes, methods);
+                Wire::Grpc(Box::new(wire.map_err(Failure::configuration)?))
+            }
+            WireKind::Magda => {
+                let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
+                let limits = magda::Limits { body: config.limits.answer_bytes, ..magda::Limits::default() };
+                let wire = MagdaSource::new(&endpoint, client, limits).map_err(|_| wrong())?;
+                Wire::Magda(Box::new(Planned::new(wire)))
+            }
+        };
+        sources.insert(&source.name, wire);
+    }
+    Ok(sources)
+}
+
+impl Running {
+    /// Reads registry, trust and instruments anew. What identifies callers is replaced as one, and only if all of
+    /// it can be used; an instrument that is broken closes alone. Raises the policy epoch first, so that no
+    /// answer that was settled under the old policy leaves after this.
+    ///
+    /// # Errors
+    /// Where the old registry stays in force.
+    pub async fn reload(&self) -> Result<(), Failure> {
+        let loaded = policy::load(&self.config, &self.vocabulary)?;
+        warn_of_broken(&loaded.catalogue);
+        let detail = policy::describe(&loaded);
+        let mut record = RecordBuilder::new();
+        record.text(Column::Detail, &detail).bytes(Column::RegistryHash, loaded.registry.hash());
+        let draft = Draft::new(Kind::Config, record.build());
+        self.log.raise_epoch(draft).await.map_err(Failure::unavailable)?;
+        let epoch = self.log.epoch();
+        self.policy.store(Arc::new(Policy { registry: loaded.registry, catalogue: loaded.catalogue, epoch }));
+        self.shared.tls.store(loaded.tls);
+        self.epoch.send_replace(epoch);
+        Ok(())
+    }
+
+    /// The last checkpoint that the log signed.
+    pub fn checkpoint(&self) -> String {
+        self.log.checkpoint()
+    }
+
+    /// Stops accepting, finishes what is under way, closes the log.
+    pub async fn stop(self) {
+        self.drain.send_replace(true);
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+        self.log.shutdown().await;
+    }
+
+    /// Writes the bound addresses, for who started the gateway on port 0.
+    fn announce(&self) -> Result<(), Failure> {
+        let Some(file) = &self.config.listen.bound else { return Ok(()) };
+        let bound = serde_json::json!({
+            "gateway": self.gateway.to_string(),
+            "metrics": self.metrics.map(|address| address.to_string()),
+        });
+        // Renamed into place: whoever waits for the file reads all of it.
+        let part = file.with_extension("part");
+        std::fs::write(&part, bound.to_string())
+            .and_then(|()| std::fs::rename(&part, file))
+            .map_err(|error| Failure::unavailable(format_args!("{}: {error}", file.display())))
+    }
+}

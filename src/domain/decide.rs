@@ -1,0 +1,126 @@
+//! `decide`: what is known before anyone is asked. Denies by default, and says why.
+
+use std::sync::Arc;
+
+use super::catalogue::{Catalogue, Protocol};
+use super::grant::Trie;
+use super::instrument::{Grant, PartyKey};
+use super::reason::{Denial, Reason};
+use super::request::ExchangeRequest;
+use jiff::Timestamp;
+
+/// Names the first field of a request message that a trie does not grant.
+/// An error where the bytes are no message.
+pub type Undeclared = fn(&Trie, &[u8]) -> Result<Option<String>, ()>;
+
+/// What `decide` judges by.
+pub struct Knowledge<'a> {
+    /// The instruments.
+    pub catalogue: &'a Catalogue,
+    /// The policy epoch of the registers that the decision rests on.
+    pub epoch: u64,
+    /// Finds what a request sends undeclared.
+    pub undeclared: Undeclared,
+    /// The instant of the decision.
+    pub now: Timestamp,
+}
+
+/// Leave to ask a source. Only [`decide`] gives it.
+pub struct Permit {
+    request: ExchangeRequest,
+    grant: Arc<Grant>,
+    answer: Option<Trie>,
+    epoch: u64,
+}
+
+/// A question that may not be asked, and why.
+pub struct Refusal {
+    /// The question.
+    pub request: ExchangeRequest,
+    /// Why not.
+    pub denial: Denial,
+}
+
+/// Decides whether the source may be asked.
+///
+/// # Errors
+/// The question with the reason why it may not.
+pub fn decide(request: ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<Permit, Box<Refusal>> {
+    match judge(&request, knowledge) {
+        Ok((grant, answer)) => Ok(Permit { request, grant, answer, epoch: knowledge.epoch }),
+        Err(denial) => Err(Box::new(Refusal { request, denial })),
+    }
+}
+
+fn judge(request: &ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<(Arc<Grant>, Option<Trie>), Denial> {
+    let protocol =
+        knowledge.catalogue.protocol(&request.protocol).ok_or(Denial::from(Reason::ProtocolUnknown))?;
+    let (kbo, ovo) = request.caller.requester.key();
+    let requester = PartyKey { kbo, ovo };
+    if !named(protocol, requester) {
+        return Err(Reason::RequesterNotParty.into());
+    }
+    let instrument = protocol
+        .in_force(knowledge.now)
+        .map_err(|why| Denial::from(Reason::ProtocolNotInForce).citing(why.to_string()))?;
+    if instrument.purpose(&request.purpose).is_none() {
+        return Err(Reason::PurposeUnknown.into());
+    }
+    let grant = instrument
+        .grant(&request.purpose, &request.method.path)
+        .ok_or(Denial::from(Reason::PurposeNotCovered))?;
+    if !grant.is_recipient(requester) {
+        return Err(Denial::from(Reason::RequesterNotParty).citing(&*grant.article));
+    }
+    match (knowledge.undeclared)(&grant.request, &request.body) {
+        Ok(None) => {}
+        Ok(Some(path)) => return Err(Denial::field(Reason::FieldsNotCovered, path).citing(&*grant.article)),
+        Err(()) => return Err(Reason::RequestMalformed.into()),
+    }
+    let answer = match &request.fields {
+        None => None,
+        Some(fields) => Some(narrow(grant, fields)?),
+    };
+    Ok((Arc::clone(grant), answer))
+}
+
+/// Whether any version names the requester. Where no version can be read, nobody can tell.
+fn named(protocol: &Protocol, requester: PartyKey) -> bool {
+    let versions = protocol.versions();
+    versions.is_empty()
+        || versions.iter().flat_map(|version| &version.parties).any(|party| party.key() == Some(requester))
+}
+
+fn narrow(grant: &Grant, fields: &[Box<str>]) -> Result<Trie, Denial> {
+    if let Some(path) = fields.iter().find(|path| !grant.answer.covers(path)) {
+        return Err(Denial::field(Reason::FieldsNotCovered, path.clone()).citing(&*grant.article));
+    }
+    grant.answer.narrow(fields).map_err(|_| Reason::RequestMalformed.into())
+}
+
+impl Permit {
+    /// The question.
+    pub fn request(&self) -> &ExchangeRequest {
+        &self.request
+    }
+
+    /// What the instrument opens.
+    pub fn grant(&self) -> &Arc<Grant> {
+        &self.grant
+    }
+
+    /// The fields that may be released: the grant's, or fewer where the caller asked for less.
+    pub fn answer(&self) -> &Trie {
+        self.answer.as_ref().unwrap_or(&self.grant.answer)
+    }
+
+    /// True where the caller asked for less than the grant opens.
+    pub fn narrowed(&self) -> bool {
+        self.answer.is_some()
+    }
+
+    /// The policy epoch that the decision saw.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+}

@@ -1,0 +1,231 @@
+//! The exchange, on one screen: identify, decide, ask, retrieve, settle, disclose — or refuse.
+//! It takes a caller's certificate, a method, metadata and bytes, and gives released bytes or a refusal; it knows no
+//! transport.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+
+use crate::disclosure::{
+    Asked, DisclosureLog, Known, Party, Refused, Released, Unlogged, Unreleased, Withheld,
+};
+use crate::domain::catalogue::Catalogue;
+use crate::domain::decide::{Knowledge, Permit, decide};
+use crate::domain::grant::{PathError, Trie};
+use crate::domain::reason::{Denial, Reason};
+use crate::domain::request::{Call, Caller, ExchangeRequest, Metadata};
+use crate::domain::subject::InszRules;
+use crate::domain::vocabulary::{Method, Vocabulary};
+use crate::identity::certificate::PeerCertificate;
+use crate::identity::registry::Registry;
+use crate::identity::token::TokenVerifier;
+use crate::identity::{self, Shown, Unidentified};
+use crate::minimise::probe::Probe;
+use crate::minimise::{self, Limits};
+use crate::source::Sources;
+
+/// What a decision rests on, replaced as one.
+pub struct Policy {
+    /// Organisations, their systems and issuers, and what is revoked.
+    pub registry: Arc<Registry>,
+    /// The instruments.
+    pub catalogue: Catalogue,
+    /// The policy epoch of the store from which on this holds.
+    pub epoch: u64,
+}
+
+/// A call, as it arrived.
+pub struct Arrival<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// `/package.Service/Method`.
+    pub path: &'a str,
+    /// The metadata.
+    pub metadata: Metadata,
+    /// The bearer token, where there is one.
+    pub bearer: Option<&'a str>,
+    /// The controller on whose behalf a processor asks.
+    pub on_behalf_of: Option<&'a str>,
+    /// The request message, or why there is none.
+    pub body: Result<Bytes, Reason>,
+    /// How long the caller waits.
+    pub left: Duration,
+}
+
+/// The exchange core of one runtime. What is shared between runtimes stands behind `Arc`.
+pub struct Gateway {
+    /// The one door out.
+    pub log: DisclosureLog,
+    /// The sources, with this runtime's own connections.
+    pub sources: Sources,
+    /// The methods that are served.
+    pub methods: Arc<Methods>,
+    /// What decisions rest on.
+    pub policy: Arc<ArcSwap<Policy>>,
+    /// The epoch of the policy, as it is replaced.
+    pub epochs: watch::Receiver<u64>,
+    /// Verifies bearer tokens, and remembers those that it verified.
+    pub tokens: Arc<TokenVerifier>,
+    /// Test numbers are accepted.
+    pub test: bool,
+    /// The clock.
+    pub clock: fn() -> Timestamp,
+}
+
+/// The methods that are served, each with where its requests name the data subject.
+pub struct Methods(HashMap<Box<str>, (Arc<Method>, Probe)>);
+
+impl Methods {
+    /// All exchanges of a vocabulary.
+    ///
+    /// # Errors
+    /// Where a data subject stands at a place that cannot be probed.
+    pub fn of(vocabulary: &Vocabulary) -> Result<Self, PathError> {
+        let served = vocabulary.methods().map(|method| {
+            let probe = Probe::compile(&method.input, &method.subject)?;
+            Ok((method.path.clone(), (Arc::clone(method), probe)))
+        });
+        served.collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// How long an answer waits for a policy whose epoch the store knows already.
+const REPLACEMENT: Duration = Duration::from_secs(1);
+
+/// How often an answer is settled anew because the policy changed under it, before nothing leaves.
+const SETTLEMENTS: usize = 8;
+
+impl Gateway {
+    /// One exchange, from the caller's bytes to the released ones.
+    ///
+    /// # Errors
+    /// The refusal, which is in the log unless it is one of the few that cannot be.
+    pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
+        let policy = self.policy.load_full();
+        let caller = self.identify(&policy, peer, &arrival).await?;
+        let request = self.parse(caller, &arrival).await?;
+        let permit = self.decide(&policy, request).await?;
+        drop(policy);
+        let asked = self.log.ask(permit).await?;
+        let withheld = self.retrieve(asked, arrival.left).await?;
+        self.release(withheld).await
+    }
+
+    /// The caller, by registered key and bound token.
+    ///
+    /// # Errors
+    /// A stranger is refused without an entry; a known party whose certificate or token does not hold, with one.
+    pub async fn identify(
+        &self,
+        policy: &Policy,
+        peer: &PeerCertificate,
+        arrival: &Arrival<'_>,
+    ) -> Result<Caller, Refused> {
+        let shown = Shown { peer, bearer: arrival.bearer, on_behalf_of: arrival.on_behalf_of };
+        match identity::identify(&policy.registry, &self.tokens, shown, arrival.at) {
+            Ok(caller) => Ok(caller),
+            Err(Unidentified { reason, system: None }) => Err(Refused::unlogged(Unlogged::Stranger(reason))),
+            Err(Unidentified { reason, system: Some(system) }) => {
+                let party = Party {
+                    organisation: &system.organisation,
+                    system: system.name.as_str(),
+                    key: peer.key().as_bytes(),
+                    registry: policy.registry.hash(),
+                };
+                let known = Known::of_party(&party, arrival.at, arrival.path, &arrival.metadata);
+                Err(self.log.refuse(&known, reason.into()).await)
+            }
+        }
+    }
+
+    async fn parse(&self, caller: Caller, arrival: &Arrival<'_>) -> Result<ExchangeRequest, Refused> {
+        match self.request(&caller, arrival) {
+            Ok(request) => Ok(request),
+            Err(denial) => {
+                let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
+                Err(self.log.refuse(&known, denial).await)
+            }
+        }
+    }
+
+    fn request(&self, caller: &Caller, arrival: &Arrival<'_>) -> Result<ExchangeRequest, Denial> {
+        let (method, subject) = self.methods.0.get(arrival.path).ok_or(Reason::MethodUnknown)?;
+        let body = arrival.body.as_ref().map_err(|&reason| reason)?;
+        let subject = subject.text(body, &Limits::default()).map_err(|_| Reason::RequestMalformed)?;
+        let call = Call {
+            asked_at: arrival.at,
+            method,
+            metadata: &arrival.metadata,
+            subject,
+            body,
+            digest: Sha256::digest(body).into(),
+        };
+        let rules = InszRules { test: self.test, today: brussels(arrival.at) };
+        ExchangeRequest::parse(caller, &call, rules)
+    }
+
+    async fn decide(&self, policy: &Policy, request: ExchangeRequest) -> Result<Permit, Refused> {
+        let knowledge =
+            Knowledge { catalogue: &policy.catalogue, epoch: policy.epoch, undeclared, now: (self.clock)() };
+        match decide(request, &knowledge) {
+            Ok(permit) => Ok(permit),
+            Err(refusal) => {
+                let published = refusal.denial.reason != Reason::ProtocolUnknown
+                    && refusal.denial.reason != Reason::PurposeUnknown;
+                Err(self.log.refuse(&Known::of_request(&refusal.request, published), refusal.denial).await)
+            }
+        }
+    }
+
+    async fn retrieve(&self, asked: Asked, left: Duration) -> Result<Withheld, Refused> {
+        match self.sources.retrieve(asked, left).await {
+            Ok(withheld) => Ok(withheld),
+            Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),
+        }
+    }
+
+    /// Settles and discloses. Where the policy changed in between, the answer is settled anew under the new one,
+    /// so that a suspension that commits first, wins.
+    async fn release(&self, mut withheld: Withheld) -> Result<Released, Refused> {
+        for _ in 0..SETTLEMENTS {
+            let policy = self.policy.load_full();
+            let settled = match withheld.settle(&policy.catalogue, policy.epoch, (self.clock)()) {
+                Ok(settled) => settled,
+                Err(unsettled) => return Err(self.log.deny(unsettled.asked, unsettled.denial).await),
+            };
+            match self.log.disclose(settled).await {
+                Ok(released) => return Ok(released),
+                Err(Unreleased::Log(refused)) => return Err(*refused),
+                Err(Unreleased::Stale { withheld: again, epoch }) => {
+                    withheld = *again;
+                    self.policy_of(epoch).await;
+                }
+            }
+        }
+        Err(self.log.fail(withheld.into_asked(), Reason::Internal).await)
+    }
+
+    /// Waits until the policy is the one of `epoch` or a later one, for as long as a replacement may take.
+    async fn policy_of(&self, epoch: u64) {
+        let mut epochs = self.epochs.clone();
+        let _ = tokio::time::timeout(REPLACEMENT, epochs.wait_for(|&current| current >= epoch)).await;
+    }
+}
+
+/// The day in Belgium.
+pub fn brussels(now: Timestamp) -> Date {
+    let zone = TimeZone::get("Europe/Brussels").unwrap_or(TimeZone::UTC);
+    now.to_zoned(zone).date()
+}
+
+fn undeclared(trie: &Trie, body: &[u8]) -> Result<Option<String>, ()> {
+    minimise::request::undeclared(trie, body, &Limits::default()).map_err(|_| ())
+}

@@ -1,0 +1,164 @@
+//! Exchanges over HTTP/2: any method of the vocabulary, bytes in and bytes out. Nothing is written per service.
+
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use std::time::Duration;
+
+use super::status::status;
+use crate::disclosure::{Receipt, Refused, Released};
+use crate::domain::reason::Reason;
+use crate::domain::request::Metadata;
+use crate::frame::{self, FrameError, Single};
+use crate::gateway::{Arrival, Gateway};
+use crate::identity::certificate::PeerCertificate;
+use crate::telemetry::Meters;
+
+/// The body of a response: one message with its status, or a status alone.
+pub type Body = Either<Single, tonic::body::Body>;
+
+/// The index of the entry that stands for a response, in its headers.
+pub const LOG_INDEX: HeaderName = HeaderName::from_static("sluis-log-index");
+/// The id of that entry.
+pub const ENTRY_ID: HeaderName = HeaderName::from_static("sluis-entry-id");
+
+/// Sizes and deadlines of a call.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    /// Bytes of a request message.
+    pub request_bytes: usize,
+    /// The longest that an exchange may take.
+    pub deadline: Duration,
+}
+
+/// Serves one exchange.
+pub async fn serve(
+    gateway: &Gateway,
+    meters: &Meters,
+    peer: &PeerCertificate,
+    bounds: Bounds,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let at = (gateway.clock)();
+    let (head, body) = request.into_parts();
+    let left = frame::timeout(&head.headers).map_or(bounds.deadline, |asked| asked.min(bounds.deadline));
+    let body = tokio::time::timeout(left, frame::receive(body, bounds.request_bytes)).await;
+    let body = match body {
+        Ok(Ok(received)) => Ok(received.message.unwrap_or_default()),
+        Ok(Err(FrameError::TooLarge)) => Err(Reason::MessageTooLarge),
+        Ok(Err(FrameError::Malformed | FrameError::Broken)) | Err(_) => Err(Reason::RequestMalformed),
+    };
+    let arrival = arrival(at, head.uri.path(), &head.headers, body, left);
+    let done = gateway.exchange(peer, arrival).await;
+    let took = (gateway.clock)().as_microsecond().saturating_sub(at.as_microsecond());
+    let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial.reason);
+    meters.count(outcome, u64::try_from(took).unwrap_or_default());
+    match done {
+        Ok(released) => answer(released),
+        Err(refused) => refusal(&refused),
+    }
+}
+
+/// What a call brings, apart from its transport.
+pub fn arrival<'a>(
+    at: Timestamp,
+    path: &'a str,
+    headers: &'a HeaderMap,
+    body: Result<bytes::Bytes, Reason>,
+    left: Duration,
+) -> Arrival<'a> {
+    Arrival {
+        at,
+        path,
+        metadata: metadata(headers),
+        bearer: text(headers, AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ")),
+        on_behalf_of: text(headers, "sluis-on-behalf-of"),
+        body,
+        left,
+    }
+}
+
+fn metadata(headers: &HeaderMap) -> Metadata {
+    let own = |name: &str| text(headers, name).map(Into::into);
+    Metadata {
+        protocol: own("sluis-protocol"),
+        purpose: own("sluis-purpose"),
+        case: own("sluis-case"),
+        fields: own("sluis-fields"),
+        request_id: own("sluis-request-id"),
+        trace_id: text(headers, "traceparent").and_then(trace_id).map(Into::into),
+    }
+}
+
+/// A header that stands once. What stands twice says nothing: which one was meant?
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
+/// The trace id of a W3C `traceparent`, version 00.
+fn trace_id(traceparent: &str) -> Option<&str> {
+    let id = traceparent.strip_prefix("00-")?.get(..32)?;
+    let hexadecimal = id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    (hexadecimal && id.bytes().any(|b| b != b'0') && traceparent.len() == 55).then_some(id)
+}
+
+fn answer(released: Released) -> Response<Body> {
+    let receipt = *released.receipt();
+    let mut response = Response::new(Either::Left(Single::answer(&released.into_message())));
+    response.headers_mut().insert(CONTENT_TYPE, frame::CONTENT_TYPE);
+    name_entry(response.headers_mut(), &receipt);
+    response
+}
+
+fn refusal(refused: &Refused) -> Response<Body> {
+    let mut response = status(refused).into_http::<tonic::body::Body>().map(Either::Right);
+    if let Some(receipt) = refused.receipt() {
+        name_entry(response.headers_mut(), receipt);
+    }
+    response
+}
+
+fn name_entry(headers: &mut HeaderMap, receipt: &Receipt) {
+    headers.insert(LOG_INDEX, HeaderValue::from(receipt.index));
+    let mut id = [0; uuid::fmt::Hyphenated::LENGTH];
+    if let Ok(id) = HeaderValue::from_str(receipt.entry_id.hyphenated().encode_lower(&mut id)) {
+        headers.insert(ENTRY_ID, id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_well_formed_trace_is_taken() {
+        for (text, expected) in [
+            (
+                "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+                Some("0af7651916cd43dd8448eb211c80319c"),
+            ),
+            ("00-00000000000000000000000000000000-b7ad6b7169203331-01", None),
+            ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", None),
+            ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None),
+            ("00-85673003360", None),
+            ("", None),
+        ] {
+            assert_eq!(trace_id(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_header_that_stands_twice_says_nothing() {
+        let mut headers = HeaderMap::new();
+        headers.append("sluis-purpose", HeaderValue::from_static("a"));
+        assert_eq!(text(&headers, "sluis-purpose"), Some("a"));
+        headers.append("sluis-purpose", HeaderValue::from_static("b"));
+        assert_eq!(text(&headers, "sluis-purpose"), None);
+    }
+}

@@ -1,0 +1,174 @@
+//! The listener: mutual TLS, then HTTP/2. Connections are accepted once and dealt to the runtimes in turn; each
+//! runtime serves its own on one thread.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+
+use super::exchange::{self, Body, Bounds};
+use super::services::Services;
+use crate::config::Limits;
+use crate::gateway::Gateway;
+use crate::identity::certificate::PeerCertificate;
+use crate::telemetry::Meters;
+
+/// Flow-control windows, in bytes: a request is small, an answer may be large.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Streams that a peer may reset before it is taken for an attacker.
+const RESETS: usize = 128;
+/// Bytes of answers that wait for one stream's window.
+const SEND_BUFFER: usize = 256 * 1024;
+
+/// What every runtime shares.
+pub struct Shared {
+    /// TLS, replaced as a whole when certificates or revocation lists change.
+    pub tls: ArcSwap<ServerConfig>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Connections that may still be opened.
+    pub connections: Arc<Semaphore>,
+    /// Turns true when the gateway drains.
+    pub draining: watch::Receiver<bool>,
+}
+
+/// One runtime's part: its gateway, and the services beside the exchanges.
+pub struct Worker {
+    /// The exchange core.
+    pub gateway: Arc<Gateway>,
+    /// Audit and health.
+    pub services: Services,
+    /// How exchanges end, counted.
+    pub meters: Meters,
+    /// What it shares with the others.
+    pub shared: Arc<Shared>,
+}
+
+/// Accepts connections until the gateway drains, and deals them to `workers` in turn.
+///
+/// # Errors
+/// Where the listener breaks.
+pub async fn accept(
+    listener: TcpListener,
+    workers: Vec<tokio::sync::mpsc::Sender<std::net::TcpStream>>,
+    shared: Arc<Shared>,
+) -> std::io::Result<()> {
+    let mut draining = shared.draining.clone();
+    for worker in workers.iter().cycle() {
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, or a peer that is gone already: neither ends the gateway.
+                    tracing::warn!(kind = %error.kind(), "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    continue;
+                }
+            },
+            () = drain(&mut draining) => return Ok(()),
+        };
+        if worker.send(stream.into_std()?).await.is_err() {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Serves the connections that are dealt to one runtime, until there are no more and all have ended.
+pub async fn serve(worker: Arc<Worker>, mut dealt: tokio::sync::mpsc::Receiver<std::net::TcpStream>) {
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            stream = dealt.recv() => match stream {
+                None => break,
+                Some(stream) => {
+                    let Ok(permit) = Arc::clone(&worker.shared.connections).try_acquire_owned() else {
+                        metrics::counter!("sluis_connections_refused_total").increment(1);
+                        continue;
+                    };
+                    let worker = Arc::clone(&worker);
+                    connections.spawn(async move {
+                        connection(&worker, stream).await;
+                        drop(permit);
+                    });
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(Duration::from_millis(worker.shared.limits.drain_ms), drained).await.is_err() {
+        tracing::warn!("connections were cut off at the end of the drain");
+    }
+}
+
+async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
+    let limits = &worker.shared.limits;
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let _ = stream.set_nodelay(true);
+    let acceptor = TlsAcceptor::from(worker.shared.tls.load_full());
+    let handshake = tokio::time::timeout(Duration::from_millis(limits.handshake_ms), acceptor.accept(stream));
+    let Ok(Ok(stream)) = handshake.await else {
+        metrics::counter!("sluis_handshakes_failed_total").increment(1);
+        return;
+    };
+    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let Some(Ok(peer)) = certificate.map(|certificate| PeerCertificate::from_der(certificate)) else { return };
+    let peer = Arc::new(peer);
+
+    let service = service_fn(|request| {
+        let (worker, peer) = (Arc::clone(worker), Arc::clone(&peer));
+        async move { Ok::<_, Infallible>(respond(&worker, &peer, request).await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.streams)
+        .max_header_list_size(limits.header_bytes)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .keep_alive_interval(Some(Duration::from_secs(30)))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let mut draining = worker.shared.draining.clone();
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = drain(&mut draining) => {
+            // Says GOAWAY, and finishes what is under way.
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if ended.is_err() {
+        tracing::debug!("a connection ended with an error");
+    }
+}
+
+async fn respond(worker: &Worker, peer: &Arc<PeerCertificate>, request: Request<Incoming>) -> Response<Body> {
+    if Services::serve(request.uri().path()) {
+        return worker.services.respond(peer, request).await;
+    }
+    let limits = &worker.shared.limits;
+    let bounds = Bounds { request_bytes: limits.request_bytes, deadline: limits.deadline() };
+    exchange::serve(&worker.gateway, &worker.meters, peer, bounds, request).await
+}
+
+/// Returns when the gateway drains.
+async fn drain(draining: &mut watch::Receiver<bool>) {
+    // The sender is gone only when the gateway is.
+    let _ = draining.wait_for(|&draining| draining).await;
+}

@@ -1,0 +1,145 @@
+//! The `grpc` wire: a partner agency that speaks the vocabulary itself. Bytes pass through; nothing of the
+//! partner's metadata, trailers or error details does.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, TE};
+use http::{HeaderMap, HeaderName, HeaderValue, Request};
+
+use super::connection::Connection;
+use super::{Question, Retrieved, SourceError};
+use crate::domain::facts::Facts;
+use crate::domain::grant::PathError;
+use crate::domain::vocabulary::{Method, Way};
+use crate::frame::{self, FrameError, Single};
+use crate::minimise::probe::Probe;
+use crate::minimise::{FilterError, Limits};
+
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// A source that is asked over gRPC.
+pub struct GrpcSource {
+    connection: Connection,
+    base: Box<str>,
+    answer_bytes: usize,
+    facts: HashMap<Box<str>, FactProbes>,
+}
+
+impl GrpcSource {
+    /// A source at `base` (`https://host:port`) that serves `methods`, and whose answers hold at most `answer_bytes`
+    /// bytes.
+    ///
+    /// # Errors
+    /// Where the facts of a method stand at a place that cannot be probed.
+    pub fn new<'a>(
+        connection: Connection,
+        base: &str,
+        answer_bytes: usize,
+        methods: impl Iterator<Item = &'a Method>,
+    ) -> Result<Self, PathError> {
+        let facts = methods
+            .map(|method| Ok((method.path.clone(), FactProbes::of(method)?)))
+            .collect::<Result<_, PathError>>()?;
+        Ok(Self { connection, base: base.trim_end_matches('/').into(), answer_bytes, facts })
+    }
+
+    /// Asks, and reads the facts of the answer.
+    ///
+    /// # Errors
+    /// See [`SourceError`].
+    pub async fn retrieve(&self, question: &Question<'_>, left: Duration) -> Result<Retrieved, SourceError> {
+        let request = self.request(question, left)?;
+        let asked = tokio::time::timeout(left, self.ask(request)).await;
+        let answer = asked.map_err(|_| SourceError::TooSlow)??;
+        let probes = self.facts.get(&question.method.path).ok_or(SourceError::Internal)?;
+        let facts = probes.facts(&answer).map_err(|_| SourceError::AnswerInvalid)?;
+        Ok(Retrieved { answer, facts })
+    }
+
+    fn request(&self, question: &Question<'_>, left: Duration) -> Result<Request<Single>, SourceError> {
+        let mut uri = String::with_capacity(self.base.len() + question.method.path.len());
+        uri.push_str(&self.base);
+        uri.push_str(&question.method.path);
+        let trace = HeaderValue::from_str(question.traceparent).map_err(|_| SourceError::Internal)?;
+        Request::post(uri)
+            .header(TE, HeaderValue::from_static("trailers"))
+            .header(CONTENT_TYPE, frame::CONTENT_TYPE)
+            .header(frame::TIMEOUT, frame::timeout_value(left))
+            .header(TRACEPARENT, trace)
+            .body(Single::question(question.body))
+            .map_err(|_| SourceError::Internal)
+    }
+
+    async fn ask(&self, request: Request<Single>) -> Result<Bytes, SourceError> {
+        let response = self.connection.send(request).await.map_err(|_| SourceError::Unavailable)?;
+        let (head, body) = response.into_parts();
+        if head.status != http::StatusCode::OK {
+            return Err(SourceError::Unavailable);
+        }
+        if head.headers.contains_key(frame::STATUS) {
+            return outcome(&head.headers, None);
+        }
+        let received = frame::receive(body, self.answer_bytes).await.map_err(|error| match error {
+            FrameError::TooLarge => SourceError::AnswerTooLarge,
+            FrameError::Malformed => SourceError::AnswerInvalid,
+            FrameError::Broken => SourceError::Unavailable,
+        })?;
+        outcome(&received.trailers.unwrap_or_default(), received.message)
+    }
+}
+
+/// What a status means. The partner's own words are not read: they may hold anything.
+fn outcome(trailers: &HeaderMap, message: Option<Bytes>) -> Result<Bytes, SourceError> {
+    let status = trailers.get(frame::STATUS).map(HeaderValue::as_bytes);
+    match (status, message) {
+        (Some(b"0"), Some(message)) => Ok(message),
+        (Some(b"5"), _) => Ok(Bytes::new()),
+        (Some(b"4"), _) => Err(SourceError::TooSlow),
+        (Some(b"7" | b"16"), _) => Err(SourceError::Refused),
+        (Some(b"8"), _) => Err(SourceError::Throttled),
+        (Some(b"14"), _) => Err(SourceError::Unavailable),
+        _ => Err(SourceError::AnswerInvalid),
+    }
+}
+
+/// Where the facts of a method's answers stand.
+struct FactProbes {
+    returned: Option<Probe>,
+    protected_address: Option<Probe>,
+    protected_until: Option<Probe>,
+}
+
+impl FactProbes {
+    fn of(method: &Method) -> Result<Self, PathError> {
+        let probe = |way: &Option<Way>| way.as_ref().map(|way| Probe::compile(&method.output, way)).transpose();
+        Ok(Self {
+            returned: probe(&method.subject_returned)?,
+            protected_address: probe(&method.protected_address)?,
+            protected_until: probe(&method.protected_until)?,
+        })
+    }
+
+    fn facts(&self, answer: &[u8]) -> Result<Facts, FilterError> {
+        if answer.is_empty() {
+            return Ok(Facts::default());
+        }
+        let limits = Limits::default();
+        let text = |probe: &Option<Probe>| match probe {
+            None => Ok(None),
+            Some(probe) => probe.text(answer, &limits).map(|text| text.map(Into::into)),
+        };
+        let protected_address = match &self.protected_address {
+            None => false,
+            Some(probe) => probe.present(answer, &limits)?,
+        };
+        Ok(Facts {
+            found: true,
+            returned: text(&self.returned)?,
+            replacement: None,
+            protected_address,
+            protected_until: if protected_address { text(&self.protected_until)? } else { None },
+        })
+    }
+}
