@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 
 use sluis::cli::Exit;
 use sluis::config::Limits;
+use sluis::domain::catalogue::Catalogue;
 use sluis::domain::reason::Reason;
+use sluis::domain::vocabulary::Vocabulary;
 use sluis::rpc::status::code;
 
 fn root() -> &'static Path {
@@ -125,11 +127,24 @@ fn the_architecture_names_every_module_and_only_files_that_exist() {
     let named = quoted(&text).collect::<BTreeSet<_>>();
     for entry in std::fs::read_dir(root().join("src")).unwrap() {
         let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(name == "main" || named.contains(&*name), "docs/architecture.md does not name {name}");
+        assert!(
+            name == "main" || name == "lib" || named.contains(&*name),
+            "docs/architecture.md does not name {name}"
+        );
     }
     for path in named.iter().filter(|name| name.starts_with("src/") || name.starts_with("tests/")) {
         assert!(root().join(path).exists(), "docs/architecture.md names {path}, which is not there");
     }
+}
+
+#[test]
+fn the_example_of_the_format_is_sound() {
+    let page = read("protocols/README.md");
+    let text = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let catalogue = Catalogue::compile(&[("example.toml", text)], &Vocabulary::embedded().unwrap());
+    let faults = catalogue.broken().iter().flat_map(|file| &file.errors).map(ToString::to_string);
+    assert_eq!(faults.collect::<Vec<_>>(), Vec::<String>::new());
+    assert_eq!(catalogue.instruments().map(|one| one.grants.len()).sum::<usize>(), 1);
 }
 
 #[test]
