@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail loudly")]
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sluis::cli::Exit;
@@ -70,7 +71,7 @@ fn the_readme_lists_every_reason_with_its_code_and_remedy() {
     let mut table = String::from("| code | reason | what to do |\n|---|---|---|\n");
     for reason in Reason::ALL {
         let code = screaming(&format!("{:?}", code(reason)));
-        table += &format!("| {code} | `{reason}` | {} |\n", reason.remedy());
+        writeln!(table, "| {code} | `{reason}` | {} |", reason.remedy()).unwrap();
     }
     assert!(read("README.md").contains(&table), "README.md should say:\n{table}");
 }
