@@ -51,8 +51,8 @@ pub async fn sources(world: &World, walk: &mut Walk) {
                 continue;
             };
             // That it is about someone else, or no text after all, is found when it is to be released.
-            let settled = trouble == Trouble::SomeoneElse
-                || (trouble == Trouble::InvalidUtf8 && ask.method == HOUSING);
+            let settled =
+                trouble == Trouble::SomeoneElse || (trouble == Trouble::InvalidUtf8 && ask.method == HOUSING);
             walk.meet(what, outcome, reason, if settled { Logged::Denied } else { Logged::Failed });
         }
     }
