@@ -8,6 +8,11 @@
     reason = "for tests, which may fail loudly"
 )]
 
+pub mod caller;
+pub mod document;
+pub mod source;
+pub mod stage;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
