@@ -19,6 +19,7 @@ use super::merkle::Frontier;
 use super::seal::{self as sealing, Draft, SealedEntry};
 use super::store::{Appended, Batch, Head, Row, Store, StoreError};
 use super::walk::Walk;
+use crate::domain::causes::causes;
 
 /// How long to leave a failing database alone.
 const RETRY: Duration = Duration::from_millis(200);
@@ -180,7 +181,7 @@ impl<S: Store> Sequencer<S> {
                     return Ok(());
                 }
                 Ok(Appended::Moved) => None,
-                Err(StoreError::Broken(error)) => return Err(Halted(error.to_string())),
+                Err(error @ StoreError::Broken(_)) => return Err(Halted(causes(&error))),
                 Err(error) => Some(error),
             };
             let stored = self.stored_head(&next.head).await?;
@@ -189,8 +190,10 @@ impl<S: Store> Sequencer<S> {
                 return Ok(());
             }
             if stored.epoch == self.head.epoch {
-                tracing::warn!(error = error.as_ref().map(tracing::field::display), "log append failed");
-                self.give_up(jobs);
+                // What a database says is of disks and locks, never of what was to be written.
+                let why = error.as_ref().map_or_else(|| "the head moved".to_owned(), |error| causes(error));
+                tracing::warn!(error = why, "log append failed");
+                self.give_up(jobs, why);
                 return Ok(());
             }
             self.head.epoch = stored.epoch;
@@ -262,13 +265,13 @@ impl<S: Store> Sequencer<S> {
                     if !same(&self.head) && !same(next) {
                         return Err(Halted("the database holds a head that this log did not make".into()));
                     }
-                    self.shared.well();
+                    self.shared.answering();
                     return Ok(stored);
                 }
                 Err(error) => {
-                    self.shared.unavailable(error.to_string());
+                    self.shared.unavailable(causes(&error));
                     if self.shared.stopping() {
-                        return Err(Halted(error.to_string()));
+                        return Err(Halted(causes(&error)));
                     }
                     sleep(RETRY).await;
                 }
@@ -281,6 +284,7 @@ impl<S: Store> Sequencer<S> {
         let from = self.head.size;
         self.unindexed += next.head.size - from;
         self.failing = false;
+        self.shared.well();
         self.tree = next.tree;
         self.head = next.head;
         self.shared.head.store(Arc::new(self.head.clone()));
@@ -311,8 +315,9 @@ impl<S: Store> Sequencer<S> {
     }
 
     /// Nothing was committed: who waits is told by the reply that is dropped, closing entries stay.
-    fn give_up(&mut self, jobs: Vec<Job>) {
+    fn give_up(&mut self, jobs: Vec<Job>, why: String) {
         self.failing = true;
+        self.shared.failing(why);
         self.retained.extend(jobs.into_iter().filter(|job| job.reply.is_none()));
     }
 
@@ -320,7 +325,7 @@ impl<S: Store> Sequencer<S> {
         match self.store.index(INDEX_CHUNK).await {
             Ok(remaining) => self.unindexed = remaining,
             Err(error) => {
-                tracing::warn!(%error, "search index not extended");
+                tracing::warn!(error = causes(&error), "search index not extended");
                 self.unindexed = 0;
             }
         }

@@ -1,6 +1,7 @@
 //! What the gateway decides by, and how: pure, without clock, input or output.
 
 pub mod catalogue;
+pub mod causes;
 pub mod decide;
 pub mod facts;
 #[cfg(test)]
