@@ -77,10 +77,11 @@ impl Connection {
         if let Some(sender) = self.current() {
             return Ok(sender);
         }
-        let sender = tokio::time::timeout(CONNECT, self.connect())
-            .await
-            .map_err(|_| Unanswered::Unreachable)?
-            .map_err(|_| Unanswered::Unreachable)?;
+        let opened = tokio::time::timeout(CONNECT, self.connect()).await;
+        let sender = opened.unwrap_or_else(|late| Err(late.into())).map_err(|error| {
+            tracing::warn!(host = %self.host, port = self.port, %error, "a source cannot be reached");
+            Unanswered::Unreachable
+        })?;
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
         Ok(sender)
     }
