@@ -1,6 +1,7 @@
 //! A caller: one method of the gateway, over mutual TLS, bytes in and bytes out. For the demo, the audit commands and
 //! the tests.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,6 @@ pub struct Client {
 }
 
 /// What the gateway answered.
-#[derive(Debug)]
 pub struct Reply {
     /// The message.
     pub message: Bytes,
@@ -34,6 +34,13 @@ pub struct Reply {
     pub log_index: Option<u64>,
     /// The headers of the response.
     pub headers: HeaderMap,
+}
+
+impl fmt::Debug for Reply {
+    /// Never the message: it is personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("log_index", &self.log_index).finish_non_exhaustive()
+    }
 }
 
 /// How a call was refused.
@@ -58,8 +65,8 @@ impl Client {
     /// Where a file cannot be used.
     pub fn new(address: &str, ca: &Path, certificate: &Path, key: &Path) -> Result<Self, Failure> {
         let own = policy::credentials(certificate, key)?;
-        let authorities = tls::certificates(&policy::read(ca)?).map_err(Failure::configuration)?;
-        let config = tls::client_config(&own, &authorities, &[ALPN_H2]).map_err(Failure::configuration)?;
+        let authorities = tls::certificates(&policy::read(ca)?).map_err(Failure::misconfigured)?;
+        let config = tls::client_config(&own, &authorities, &[ALPN_H2]).map_err(Failure::misconfigured)?;
         let base = format!("https://{address}");
         let wrong = || Failure::configuration(format_args!("{address}: write the gateway as host:port"));
         let endpoint = base.parse().map_err(|_| wrong())?;

@@ -1,5 +1,6 @@
 //! `sluis log query`: who received what about whom. Asked through the gateway, where each question is an entry.
 
+use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use crate::proto::audit::{Disclosure, Kind, ListDisclosuresRequest, ListDisclosu
 use crate::rpc::audit::LIST_DISCLOSURES;
 
 /// Ask who received what about whom; every question is itself an entry
-#[derive(Debug, clap::Args)]
+#[derive(clap::Args)]
 pub struct QueryArgs {
     /// The gateway
     #[arg(long, value_name = "HOST:PORT")]
@@ -66,6 +67,13 @@ pub struct QueryArgs {
     /// How to show them
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+// Whom it asks about is a personal datum, the token a secret.
+impl fmt::Debug for QueryArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryArgs").finish_non_exhaustive()
+    }
 }
 
 pub(super) async fn run(args: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> {
