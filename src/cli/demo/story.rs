@@ -154,7 +154,7 @@ pub async fn tell(
     sources: &mut Sandbox,
     out: &mut dyn Write,
 ) -> Result<Told, Failure> {
-    let vocabulary = Vocabulary::embedded().map_err(Failure::configuration)?;
+    let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
     let mut ends = Vec::new();
     for scene in &STORY {
         if matches!(scene.ends, Ends::Refused("SOURCE_UNAVAILABLE")) {
@@ -252,7 +252,7 @@ fn login(setting: &Setting, gateway: SocketAddr, who: &str) -> Result<(Client, S
         setting.party(who).ok_or_else(|| Failure::configuration(format_args!("no client named {who}")))?;
     let address = gateway.to_string();
     let client = Client::new(&address, &setting.authority(), &party.issued.certificate, &party.issued.key)?;
-    let token = token::mint(&party.token(), clock::now()).map_err(Failure::configuration)?;
+    let token = token::mint(&party.token(), clock::now()).map_err(Failure::misconfigured)?;
     Ok((client, token))
 }
 
