@@ -18,7 +18,7 @@ use crate::disclosure::{
     Asked, DisclosureLog, Known, Party, Refused, Released, Unlogged, Unreleased, Withheld,
 };
 use crate::domain::catalogue::Catalogue;
-use crate::domain::decide::{Knowledge, Permit, decide};
+use crate::domain::decide::{Knowledge, Permit, Refusal, decide};
 use crate::domain::grant::{PathError, Trie};
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::request::{Call, Caller, ExchangeRequest, Metadata};
@@ -183,9 +183,9 @@ impl Gateway {
         match decide(request, &knowledge) {
             Ok(permit) => Ok(permit),
             Err(refusal) => {
-                let published = refusal.denial.reason != Reason::ProtocolUnknown
-                    && refusal.denial.reason != Reason::PurposeUnknown;
-                Err(self.log.refuse(&Known::of_request(&refusal.request, published), refusal.denial).await)
+                let Refusal { request, denial } = *refusal;
+                let published = policy.catalogue.publishes(&request.protocol, &request.purpose);
+                Err(self.log.refuse(&Known::of_request(&request, published), denial).await)
             }
         }
     }

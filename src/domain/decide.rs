@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Protocol};
 use super::grant::Trie;
 use super::instrument::{Grant, PartyKey};
+use super::party::Role;
 use super::reason::{Denial, Reason};
 use super::request::ExchangeRequest;
 use jiff::Timestamp;
@@ -57,7 +58,8 @@ fn judge(request: &ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<(Arc<Gr
         knowledge.catalogue.protocol(&request.protocol).ok_or(Denial::from(Reason::ProtocolUnknown))?;
     let (kbo, ovo) = request.caller.requester.key();
     let requester = PartyKey { kbo, ovo };
-    if !named(protocol, requester) {
+    // Who is registered to answer or to audit only, does not ask, whatever an instrument says.
+    if !request.caller.requester.has(Role::Requester) || !named(protocol, requester) {
         return Err(Reason::RequesterNotParty.into());
     }
     let instrument = protocol
@@ -157,6 +159,22 @@ mod tests {
             let denial =
                 refused(request(kbo, method, protocol, purpose, fields), &knowledge(&CATALOGUE, now()));
             assert_eq!(denial.map(|denial| denial.reason), expected, "{kbo} {protocol} {purpose} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_registered_to_ask_does_not() {
+        for (roles, expected) in [
+            (&[Role::Requester][..], None),
+            (&[Role::Auditor, Role::Requester], None),
+            (&[Role::Auditor], Some(Reason::RequesterNotParty)),
+            (&[Role::Source], Some(Reason::RequesterNotParty)),
+            (&[], Some(Reason::RequesterNotParty)),
+        ] {
+            let ask = request(LEUVEN, PERSON, "rr-leuven", "attest", None);
+            let ask = ExchangeRequest { caller: caller(LEUVEN, roles), ..ask };
+            let denial = refused(ask, &knowledge(&CATALOGUE, now()));
+            assert_eq!(denial.map(|denial| denial.reason), expected, "{roles:?}");
         }
     }
 

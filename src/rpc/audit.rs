@@ -10,7 +10,7 @@ use prost::Message as _;
 use super::exchange::{self, Body, Bounds};
 use crate::audit::{Ledger, Question, list, present};
 use crate::disclosure::{Known, Receipt, Refused, Unlogged};
-use crate::domain::party::Role;
+use crate::domain::causes::causes;
 use crate::domain::reason::Reason;
 use crate::gateway::{Arrival, Gateway};
 use crate::identity::certificate::PeerCertificate;
@@ -64,7 +64,7 @@ impl Audit {
         let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
         let question = match arrival.body.as_ref().map_err(|&reason| reason).and_then(question) {
             // Who is no auditor is told so, whatever it sent.
-            _ if !caller.requester.has(Role::Auditor) => Err(Reason::AuditorOnly),
+            _ if !caller.is_auditor() => Err(Reason::AuditorOnly),
             question => question,
         };
         let question = match question {
@@ -75,7 +75,7 @@ impl Audit {
         let written = self.gateway.log.audited(&known, |record| question.describe(record, &mut names)).await;
         let receipt = written.map_err(|_| Refused::unlogged(Unlogged::LogUnavailable))?;
         let page = list(&*self.ledger, &question).await.map_err(|error| {
-            tracing::error!(%error, "the log cannot be read for an auditor");
+            tracing::error!(error = causes(&error), "the log cannot be read for an auditor");
             Refused::unlogged(Unlogged::LogUnavailable)
         })?;
         let disclosures = page.entries.iter().map(present).collect();
