@@ -73,7 +73,13 @@ pub struct LogSettings {
     /// How long an entry may take before nothing leaves, in milliseconds.
     #[serde(default = "default_append")]
     pub deadline_ms: u64,
+    /// Open a log whose high-water mark is lost, once you know that its database is the newest. For one start.
+    #[serde(default)]
+    pub accept_missing_mark: bool,
 }
+
+/// What the filter takes; it must not be less than what is let through to it.
+const MAX_MESSAGE: usize = 4 * 1024 * 1024;
 
 const fn default_append() -> u64 {
     2000
@@ -206,6 +212,17 @@ impl Config {
                 "listen.metrics = \"{metrics}\" is not a loopback address: write \"127.0.0.1:PORT\""
             ));
         }
+        let Limits { connections, streams, request_bytes, answer_bytes, .. } = self.limits;
+        if connections == 0 || streams == 0 {
+            return Err(
+                "limits.connections and limits.streams: write at least 1, or nobody can call".to_owned()
+            );
+        }
+        for (name, bytes) in [("request_bytes", request_bytes), ("answer_bytes", answer_bytes)] {
+            if bytes > MAX_MESSAGE {
+                return Err(format!("limits.{name} = {bytes}: no message is read beyond {MAX_MESSAGE} bytes"));
+            }
+        }
         for (index, source) in self.sources.iter().enumerate() {
             if self.sources.iter().take(index).any(|other| other.name == source.name) {
                 return Err(format!("source \"{}\" is named twice: remove one", source.name));
@@ -268,6 +285,8 @@ head = "h"
             ("[limit]\nstreams = 1\n", ":15: unknown field `limit`"),
             ("[limits]\nstreams = \"many\"\n", ":16: invalid type"),
             ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":17: unknown variant `smtp`"),
+            ("[limits]\nstreams = 0\n", "at least 1"),
+            ("[limits]\nanswer_bytes = 4194305\n", "beyond 4194304 bytes"),
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",

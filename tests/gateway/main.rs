@@ -15,7 +15,9 @@ mod handshake;
 #[path = "../log_common/mod.rs"]
 mod log_common;
 mod methods;
+mod operation;
 mod overtaken;
+mod parties;
 mod raw;
 mod reasons;
 mod registers;

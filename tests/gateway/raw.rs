@@ -73,6 +73,23 @@ impl Raw {
 
     /// Sends headers and a body as they are.
     pub async fn send(&mut self, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Answer {
+        let (head, body) = self.ask(path, headers, body).await.into_parts();
+        let collected = body.collect().await.unwrap();
+        let trailers = collected.trailers().cloned().unwrap_or_default();
+        Answer { headers: head.headers, body: collected.to_bytes(), trailers }
+    }
+
+    /// Sends a body, and gives the answer as it begins.
+    pub async fn begin(&mut self, path: &str, body: impl Into<Bytes>) -> Response<Incoming> {
+        self.ask(path, &[], body).await
+    }
+
+    async fn ask(
+        &mut self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Bytes>,
+    ) -> Response<Incoming> {
         self.0.ready().await.unwrap();
         let uri = format!("https://localhost{path}");
         let mut request = Request::post(uri).body(Full::new(body.into())).unwrap();
@@ -80,11 +97,7 @@ impl Raw {
         for (name, value) in headers {
             request.headers_mut().append(http::HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
         }
-        let response: Response<Incoming> = self.0.send_request(request).await.unwrap();
-        let (head, body) = response.into_parts();
-        let collected = body.collect().await.unwrap();
-        let trailers = collected.trailers().cloned().unwrap_or_default();
-        Answer { headers: head.headers, body: collected.to_bytes(), trailers }
+        self.0.send_request(request).await.unwrap()
     }
 }
 
