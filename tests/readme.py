@@ -26,14 +26,14 @@ def read_readme():
 
 
 def demo(sluis, folder):
-    """The demo, once it says that it stays up."""
+    """The demo, once it has told its story."""
     process = subprocess.Popen(
         [sluis, "demo", "--stay", "--dir", folder], stdout=subprocess.PIPE, text=True, encoding="utf-8"
     )
     told = []
     for line in process.stdout:
         told.append(line)
-        if line.startswith("All stays up"):
+        if line.startswith("demo: "):
             return process
     sys.exit("".join(told) + f"the demo ended with status {process.wait()}")
 
