@@ -48,7 +48,10 @@ fn client(world: &World, who: &str) -> Client {
 async fn story(world: &World) {
     let (city, ocmw) = (client(world, "stad-leuven"), client(world, "ocmw-leuven"));
     let (city_token, ocmw_token) = (world.token("stad-leuven"), world.token("ocmw-leuven"));
-    for person in sandbox::list().unwrap() {
+    // One in three, and all who mean trouble.
+    let people = sandbox::list().unwrap().into_iter().enumerate();
+    let people = people.filter(|(n, person)| n % 3 == 0 || Trouble::of(&person.insz).is_some());
+    for (_, person) in people {
         let hurry = [("grpc-timeout", "400m")];
         for (client, token, ask) in [
             (&city, &city_token, Ask { more: &hurry, subject: &person.insz, ..Ask::default() }),
@@ -70,7 +73,7 @@ async fn story(world: &World) {
     let request = ListDisclosuresRequest::default();
     let found =
         sluis::cli::log::ask(&auditor, &world.token("audit-leuven"), request, usize::MAX).await.unwrap();
-    assert!(found.len() > 200);
+    assert!(found.len() > 100);
 }
 
 #[tokio::test]
@@ -87,8 +90,9 @@ async fn the_log_of_operation_names_nobody() {
 
     let said = std::fs::read_to_string(&said).unwrap();
     assert!(said.contains("serving") && said.contains("stopped"), "it does speak");
-    let secrets = secrets();
-    let betrayed = said.lines().find(|line| secrets.iter().any(|secret| line.contains(secret.as_str())));
-    assert_eq!(betrayed, None);
+    assert!(said.contains("h2::"), "and lets others speak");
+    for secret in secrets() {
+        assert_eq!(said.find(&secret).map(|at| said[..at].lines().count()), None, "{secret}: line of stderr");
+    }
     world.verify().await;
 }
