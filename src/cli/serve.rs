@@ -106,6 +106,7 @@ pub struct Running {
     drain: watch::Sender<bool>,
     log: Arc<Log>,
     threads: Vec<std::thread::JoinHandle<()>>,
+    store: Option<SqliteStore>,
 }
 
 /// Starts a gateway on its SQLite log.
@@ -116,7 +117,8 @@ pub async fn start(config: Config) -> Result<Running, Failure> {
     let store = SqliteStore::open(SqliteSettings::new(&config.log.database))
         .await
         .map_err(|error| Failure::unavailable(format_args!("{}: {error}", config.log.database.display())))?;
-    start_with(config, store).await
+    let running = start_with(config, store.clone()).await?;
+    Ok(Running { store: Some(store), ..running })
 }
 
 /// Starts a gateway on a store of the caller's.
@@ -171,7 +173,9 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let (workers, threads) = blueprint.workers()?;
     tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
     let metrics = serve_metrics(&config, &log).await?;
-    let running = Running { gateway, metrics, config, vocabulary, policy, epoch, shared, drain, log, threads };
+    let store = None;
+    let running =
+        Running { gateway, metrics, config, vocabulary, policy, epoch, shared, drain, log, threads, store };
     running.announce()?;
     Ok(running)
 }
@@ -341,6 +345,10 @@ impl Running {
         });
         let _ = joined.await;
         self.log.shutdown().await;
+        // The write-ahead log goes back into the file, so that the file alone is the log.
+        if let Some(store) = self.store {
+            store.close().await;
+        }
     }
 
     /// Writes the bound addresses, for who started the gateway on port 0.
