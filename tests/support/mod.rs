@@ -9,7 +9,9 @@
 )]
 
 pub mod caller;
+pub mod child;
 pub mod document;
+pub mod flock;
 pub mod source;
 pub mod stage;
 

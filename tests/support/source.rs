@@ -69,7 +69,8 @@ struct Shared {
 impl Saying {
     /// A SOAP envelope around what stands in its body.
     pub fn soap(content: &str) -> Self {
-        let content = content.split_once("?>").map_or(content, |(_, content)| content);
+        let declaration = content.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>"));
+        let content = declaration.map_or(content, |(_, content)| content);
         Self::text(
             200,
             &format!(
