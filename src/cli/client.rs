@@ -32,6 +32,8 @@ pub struct Reply {
     pub message: Bytes,
     /// The index of its entry in the log.
     pub log_index: Option<u64>,
+    /// The headers of the response.
+    pub headers: HeaderMap,
 }
 
 /// How a call was refused.
@@ -86,7 +88,9 @@ impl Client {
         let received = frame::receive(body, ANSWER).await.map_err(|_| Refusal::here("the answer broke off"))?;
         let trailers = received.trailers.unwrap_or_default();
         match (trailers.get(frame::STATUS).map(HeaderValue::as_bytes), received.message) {
-            (Some(b"0"), Some(message)) => Ok(Reply { message, log_index: index(&head.headers) }),
+            (Some(b"0"), Some(message)) => {
+                Ok(Reply { message, log_index: index(&head.headers), headers: head.headers })
+            }
             _ => Err(Refusal::of(&trailers, &head.headers)),
         }
     }

@@ -72,16 +72,26 @@ impl<S: Store> Reader<S> {
         range: Range<u64>,
         limit: usize,
     ) -> Result<Found, ReadError> {
+        // A number that has been replaced names the same person as the one that replaced it.
+        let kinds = if kind == TokenKind::Subject { &[kind, TokenKind::Asked][..] } else { &[kind] };
         let tokens = self.tokens(kind, value).await?;
         let end = range.end;
-        let indexes = self.store.find(kind, &tokens, range, limit).await?;
+        let mut indexes = Vec::new();
+        for &kind in kinds {
+            indexes.extend(self.store.find(kind, &tokens, range.clone(), limit).await?);
+        }
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes.truncate(limit);
         let next = indexes.last().map(|last| last + 1);
         let next = next.filter(|next| indexes.len() == limit && *next < end);
         let mut entries = Vec::with_capacity(indexes.len());
         for index in indexes {
             let found = self.entries(index..index + 1).await?;
             // The index is the database's word; the record is the log's.
-            let named = |entry: &Entry| seal::searchable(&entry.opened.record, kind) == Some(value);
+            let named = |entry: &Entry| {
+                kinds.iter().any(|&kind| seal::searchable(&entry.opened.record, kind) == Some(value))
+            };
             entries.extend(found.into_iter().filter(named));
         }
         Ok(Found { entries, next })

@@ -3,6 +3,8 @@
 pub mod catalogue;
 pub mod decide;
 pub mod facts;
+#[cfg(test)]
+mod fixture;
 pub mod grant;
 pub mod hex;
 pub mod instrument;

@@ -21,6 +21,7 @@ use super::services::Services;
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::identity::certificate::PeerCertificate;
+use crate::identity::tls::ALPN_H2;
 use crate::telemetry::Meters;
 
 /// Flow-control windows, in bytes: a request is small, an answer may be large.
@@ -123,6 +124,11 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
         metrics::counter!("sluis_handshakes_failed_total").increment(1);
         return;
     };
+    // A client that names no protocol may mean another one: nothing is said to it.
+    if stream.get_ref().1.alpn_protocol() != Some(ALPN_H2) {
+        metrics::counter!("sluis_handshakes_failed_total").increment(1);
+        return;
+    }
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let Some(Ok(peer)) = certificate.map(|certificate| PeerCertificate::from_der(certificate)) else { return };
     let peer = Arc::new(peer);

@@ -55,7 +55,7 @@ impl Connection {
     /// sent once more on a new connection.
     ///
     /// # Errors
-    /// [`Unanswered`].
+    /// Where the peer cannot be reached, or breaks off.
     pub async fn send(&self, request: Request<Single>) -> Result<Response<Incoming>, Unanswered> {
         let mut sender = self.sender().await?;
         match sender.try_send_request(request).await {

@@ -70,6 +70,8 @@ pub enum SourceError {
     AnswerTooLarge,
     /// Its answer cannot be read.
     AnswerInvalid,
+    /// What the caller sent cannot be put in the source's words. It was not asked.
+    QuestionMalformed,
     /// The question could not be put.
     Internal,
 }
@@ -84,6 +86,7 @@ impl From<SourceError> for Reason {
             SourceError::SubjectNotRegistered => Self::SubjectNotRegistered,
             SourceError::AnswerTooLarge => Self::MessageTooLarge,
             SourceError::AnswerInvalid => Self::SourceAnswerInvalid,
+            SourceError::QuestionMalformed => Self::RequestMalformed,
             SourceError::Internal => Self::Internal,
         }
     }
