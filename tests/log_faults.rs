@@ -130,3 +130,22 @@ async fn a_schema_of_the_future_is_refused() {
     let read = SqliteStore::open_to_read(SqliteSettings::new(site.database())).await;
     assert!(matches!(read, Err(OpenSqliteError::Newer(9999))), "{read:?}");
 }
+
+#[tokio::test]
+async fn a_new_epoch_is_waited_for_until_it_is_known() {
+    let site = Site::new("slow-epoch");
+    let store = Troubled::new(site.store().await);
+    let impatient = Settings { deadline: std::time::Duration::ZERO, ..Settings::new(ORIGIN) };
+    let log = site.open_with(store.clone(), impatient).await.unwrap();
+    let (begun, go) = store.hold();
+    let slow_disk = async {
+        begun.notified().await;
+        go.notify_one();
+    };
+    let (raised, ()) = tokio::join!(log.raise_epoch(config("another registry")), slow_disk);
+    assert!(raised.is_ok() && log.epoch() == 1);
+    store.meet(Trouble::Fails);
+    assert_eq!(log.raise_epoch(config("a third")).await, Err(AppendError::Unavailable));
+    log.shutdown().await;
+    assert_eq!(log.epoch(), 1, "after an error it is what it was");
+}

@@ -36,6 +36,17 @@ pub struct Caller {
     pub registry: [u8; 32],
 }
 
+impl Caller {
+    /// Whether both are the same organisations and system, by what the registry says of them now.
+    pub fn is_same_party(&self, other: &Self) -> bool {
+        let parties = |caller: &Self| {
+            let processor = caller.processor.as_ref().map(|processor| processor.key());
+            (caller.requester.key(), processor)
+        };
+        parties(self) == parties(other) && self.system == other.system
+    }
+}
+
 /// The metadata of a call, as received.
 #[derive(Clone, Default)]
 pub struct Metadata {

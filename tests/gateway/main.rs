@@ -15,6 +15,7 @@ mod handshake;
 #[path = "../log_common/mod.rs"]
 mod log_common;
 mod methods;
+mod overtaken;
 mod raw;
 mod reasons;
 mod registers;
