@@ -22,10 +22,11 @@ use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use sluis::proto::audit::{Kind, ListDisclosuresRequest};
 use support::caller::{Caller, Whole};
+use support::child::Gateway;
 use support::document::answer;
 use support::source::Saying;
-use support::stage::{Stage, ask_as};
-use support::{Ask, HOUSING, NOBODY, PIETER, REPLACED, REPLACEMENT, World};
+use support::stage::{Stage, ask_as, scripted};
+use support::{Ask, Folder, HOUSING, NOBODY, PIETER, REPLACED, REPLACEMENT, World};
 
 /// A file with a name, and with these addresses.
 fn person(insz: &str, addresses: &str) -> String {
@@ -151,32 +152,26 @@ async fn of_a_partner_they_look_alike_too() {
 const ANSWER: usize = 20_000;
 const REQUEST: usize = 300;
 
-fn small(text: String) -> String {
+fn small(text: &str) -> String {
     format!("{text}\n[limits]\nanswer_bytes = {ANSWER}\nrequest_bytes = {REQUEST}\nheader_bytes = 8192\n")
 }
 
 #[tokio::test]
 async fn an_answer_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
-    let stage = Stage::configured("answer-limit", small).await;
+    let stage = Stage::configured("answer-limit", |text| small(&text)).await;
     let (stad, ocmw) = (stage.caller("stad-leuven").await, stage.caller("ocmw-leuven").await);
     for (over, outcome) in [(0, "RELEASED"), (1, "MESSAGE_TOO_LARGE")] {
-        let mut soap = Saying::soap(&answer(&person(PIETER, ""), "")).body.to_vec();
-        soap.resize(ANSWER + over, b' ');
-        stage.magda.say(Saying { body: soap.into(), ..Saying::text(200, "") });
+        let mut padded = Saying::soap(&answer(&person(PIETER, ""), "")).body.to_vec();
+        padded.resize(ANSWER + over, b' ');
+        stage.magda.say(Saying { body: padded.into(), ..Saying::text(200, "") });
         let whole = stage.ask(&stad, &Ask::default()).await;
         assert_eq!(whole.outcome(), outcome, "MAGDA, {over} over");
 
-        // Filled up with remarks, which nobody is granted.
-        let known = field(1, PIETER);
-        let fill = ANSWER + over - 4 - 4 - known.len();
-        let inner = [&known[..], &[11 << 3 | 2], &varint(fill), &vec![b'x'; fill]].concat();
-        let message = [&[0x0a], &varint(inner.len())[..], &inner].concat();
-        assert_eq!(message.len(), ANSWER + over);
-        stage.housing.say(Saying::message(&message));
+        stage.housing.say(Saying::message(&large(ANSWER + over)));
         let whole = stage.ask(&ocmw, &Ask::housing(PIETER)).await;
         assert_eq!(whole.outcome(), outcome, "partner, {over} over");
         if over == 0 {
-            assert_eq!(whole.message(), field(1, &known));
+            assert_eq!(whole.message(), field(1, field(1, PIETER)));
         } else {
             let entry = stage.world.entry(whole.log_index()).await;
             assert_eq!((entry.kind, &*entry.outcome), (Kind::Failed as i32, "MESSAGE_TOO_LARGE"));
@@ -184,17 +179,12 @@ async fn an_answer_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
     }
 }
 
-/// A length in three bytes.
-fn varint(value: usize) -> [u8; 3] {
-    [value & 0x7f | 0x80, value >> 7 & 0x7f | 0x80, value >> 14].map(|byte| u8::try_from(byte).unwrap())
-}
-
 /// What a body may hold before its sender notices that nobody reads on: windows and buffers on the way.
-const ON_THE_WAY: u64 = 24 << 20;
+const ON_THE_WAY: u64 = 16 << 20;
 
 #[tokio::test]
 async fn a_source_that_never_ends_is_cut_off_and_asked_again() {
-    let stage = Stage::configured("endless", small).await;
+    let stage = Stage::configured("endless", |text| small(&text)).await;
     let (stad, ocmw) = (stage.caller("stad-leuven").await, stage.caller("ocmw-leuven").await);
     let chunk = Bytes::from(vec![b' '; 16 << 10]);
     let good_soap = Saying::soap(&answer(&person(PIETER, ""), ""));
@@ -218,6 +208,63 @@ async fn a_source_that_never_ends_is_cut_off_and_asked_again() {
     assert_eq!(stage.ask(&ocmw, &Ask::housing(PIETER)).await.outcome(), "RELEASED");
 }
 
+/// The most that can be minimised, and the default limit of an answer.
+const LARGEST: usize = 4 << 20;
+
+/// An answer of so many bytes, filled up with remarks, which nobody is granted.
+fn large(size: usize) -> Vec<u8> {
+    let length = |value: usize| {
+        [value & 0x7f | 0x80, value >> 7 & 0x7f | 0x80, value >> 14 & 0x7f | 0x80, value >> 21]
+            .map(|byte| u8::try_from(byte).unwrap())
+    };
+    let known = field(1, PIETER);
+    let rest = size - known.len() - 10;
+    let file = [&known[..], &[11 << 3 | 2], &length(rest), &vec![b'x'; rest]].concat();
+    let answer = [&[0x0a], &length(file.len())[..], &file].concat();
+    assert_eq!(answer.len(), size);
+    answer
+}
+
+#[tokio::test]
+async fn memory_is_bounded_however_large_the_answers_are() {
+    let folder = Folder::new("memory");
+    let (setting, magda, housing) = scripted(&folder, |text| text).await;
+    let gateway = Gateway::start(&setting);
+    let party = |name| &setting.party(name).unwrap().issued;
+    let stad = Caller::connect(&gateway.address, &setting.authority(), party("stad-leuven")).await;
+    let ocmw = Caller::connect(&gateway.address, &setting.authority(), party("ocmw-leuven")).await;
+    let question = [&[0x0a, 11], PIETER.as_bytes()].concat();
+    let soap = async || ask_as(&setting, &stad, &Ask::default(), &question).await.outcome();
+    let grpc = async || ask_as(&setting, &ocmw, &Ask::housing(PIETER), &question).await.outcome();
+
+    let good = Saying::soap(&answer(&person(PIETER, ""), ""));
+    magda.say(good.clone());
+    housing.say(Saying::message(&large(100)));
+    assert_eq!((soap().await, grpc().await), ("RELEASED".to_owned(), "RELEASED".to_owned()));
+    let before = gateway.peak_memory();
+    for (size, outcome) in [(LARGEST, "RELEASED"), (LARGEST + 1, "MESSAGE_TOO_LARGE")] {
+        housing.say(Saying::message(&large(size)));
+        assert_eq!(grpc().await, outcome);
+    }
+    let chunk = Bytes::from(vec![b' '; 64 << 10]);
+    magda.say(Saying { endless: Some(chunk.clone()), ..good });
+    housing.say(Saying { endless: Some(chunk), ..Saying::message(&large(100)) });
+    for _ in 0..4 {
+        assert_eq!((soap().await, grpc().await), ("MESSAGE_TOO_LARGE".into(), "MESSAGE_TOO_LARGE".into()));
+    }
+    if let (Some(before), Some(after)) = (before, gateway.peak_memory()) {
+        assert!(after - before < 12 * LARGEST as u64, "{before} bytes, then {after}");
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_minimised_is_too_large_whatever_the_configuration_takes() {
+    let stage = Stage::configured("larger", |text| format!("{text}\n[limits]\nanswer_bytes = 8000000\n")).await;
+    stage.housing.say(Saying::message(&large(LARGEST + 1)));
+    let caller = stage.caller("ocmw-leuven").await;
+    assert_eq!(stage.ask(&caller, &Ask::housing(PIETER)).await.outcome(), "MESSAGE_TOO_LARGE");
+}
+
 /// A request that never ends.
 struct Endless(Arc<AtomicU64>);
 
@@ -234,7 +281,7 @@ impl Body for Endless {
 
 #[tokio::test]
 async fn a_request_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
-    let stage = Stage::configured("request-limit", small).await;
+    let stage = Stage::configured("request-limit", |text| small(&text)).await;
     let caller = stage.caller("ocmw-leuven").await;
     stage.housing.say(Saying::message(b""));
     let ask = Ask::housing(NOBODY);
@@ -255,7 +302,7 @@ async fn a_request_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
     headers.push(("authorization", &token));
     let whole = caller.send(HOUSING, &headers, Endless(Arc::clone(&sent)).boxed()).await.unwrap();
     assert_eq!(whole.outcome(), "MESSAGE_TOO_LARGE");
-    assert!(sent.load(Ordering::SeqCst) < ON_THE_WAY);
+    assert!(sent.load(Ordering::SeqCst) < 1 << 20, "the window of a stream, and little more");
     // The connection is as good as new.
     assert_eq!(stage.ask(&caller, &ask).await.outcome(), "RELEASED");
     assert_eq!(stage.housing.heard().len(), 2);
@@ -263,24 +310,30 @@ async fn a_request_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
 
 #[tokio::test]
 async fn floods_of_headers_are_refused_by_the_listener() {
-    let stage = Stage::configured("headers", small).await;
+    let stage = Stage::configured("headers", |text| small(&text)).await;
     let caller = stage.caller("ocmw-leuven").await;
     stage.housing.say(Saying::message(b""));
     let ask = Ask::housing(NOBODY);
     let before = stage.world.verify().await;
     let (long, names): (_, Vec<_>) = ("x".repeat(9000), (0..400).map(|n| format!("x-{n}")).collect());
     let many: Vec<_> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    let flood = async |more: &[(&str, &str)]| {
+        let body = http_body_util::Full::new(Bytes::new()).boxed();
+        caller.send(HOUSING, &[&ask.metadata()[..], more].concat(), body).await
+    };
     for more in
         [&[("x-long", &*long)][..], &[("sluis-request-id", &*long)], &[("authorization", &*long)], &many]
     {
-        let body = http_body_util::Full::new(Bytes::new()).boxed();
-        let headers = [&ask.metadata()[..], more].concat();
-        // Refused before it is a call: 431, or the stream is reset.
-        if let Ok(whole) = caller.send(HOUSING, &headers, body).await {
-            assert_eq!((whole.status, whole.body.len()), (431, 0), "{whole:?}");
-        }
+        let whole = flood(more).await.unwrap();
+        assert_eq!((whole.status, whole.body.len(), whole.headers.len()), (431, 0, 0), "{whole:?}");
     }
-    assert_eq!((stage.world.verify().await, stage.housing.heard().len()), (before, 0), "nobody noticed");
+    assert_eq!(flood(&[("x-long", &long[..4000])]).await.unwrap().outcome(), "TOKEN_REJECTED", "as a call");
+    // Far beyond, the connection ends.
+    let far = long.repeat(20);
+    assert!(
+        flood(&[("x-long", &far)]).await.is_ok_and(|whole| whole.status == 431) || flood(&[]).await.is_err()
+    );
+    assert_eq!((stage.world.verify().await, stage.housing.heard().len()), (before + 1, 0), "one call, no more");
     let caller = stage.caller("ocmw-leuven").await;
     assert_eq!(stage.ask(&caller, &ask).await.outcome(), "RELEASED");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
@@ -60,9 +60,11 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
     runtime.block_on(async {
+        // Before the address is known: whoever knows it may send a signal.
+        let signals = Signals::heed()?;
         let running = start(config).await?;
         tracing::info!(gateway = %running.gateway, "serving");
-        until_told(&running).await?;
+        signals.until_told(&running).await;
         tracing::info!("draining");
         running.stop().await;
         tracing::info!("stopped");
@@ -70,22 +72,40 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     })
 }
 
-/// Returns on SIGTERM or SIGINT; reloads on SIGHUP.
-///
-/// # Errors
-/// Where signals cannot be received.
-pub async fn until_told(running: &Running) -> Result<(), Failure> {
-    let on = |kind| signal(kind).map_err(|error| Failure::unavailable(format_args!("signals: {error}")));
-    let (mut hangup, mut terminate, mut interrupt) =
-        (on(SignalKind::hangup())?, on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => match running.reload().await {
-                Ok(()) => tracing::info!("reloaded"),
-                Err(failure) => tracing::error!(%failure, "not reloaded: the old registry and instruments stand"),
-            },
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+/// The signals that a gateway heeds.
+pub struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Heeds them from here on: one that comes while the gateway starts is not lost, and does not kill it.
+    ///
+    /// # Errors
+    /// Where signals cannot be received.
+    pub fn heed() -> Result<Self, Failure> {
+        let on = |kind| signal(kind).map_err(|error| Failure::unavailable(format_args!("signals: {error}")));
+        Ok(Self {
+            hangup: on(SignalKind::hangup())?,
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns on SIGTERM or SIGINT; reloads on SIGHUP.
+    pub async fn until_told(mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => match running.reload().await {
+                    Ok(()) => tracing::info!("reloaded"),
+                    Err(failure) => {
+                        tracing::error!(%failure, "not reloaded: the old registry and instruments stand");
+                    }
+                },
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
         }
     }
 }
@@ -106,6 +126,7 @@ pub struct Running {
     threads: Vec<std::thread::JoinHandle<()>>,
     /// One reload at a time, or an older policy could follow a newer one under its epoch.
     reloading: Mutex<()>,
+    store: Option<SqliteStore>,
 }
 
 /// Starts a gateway on its SQLite log.
@@ -116,7 +137,8 @@ pub async fn start(config: Config) -> Result<Running, Failure> {
     let store = SqliteStore::open(SqliteSettings::new(&config.log.database)).await.map_err(|error| {
         Failure::unavailable(format_args!("{}: {}", config.log.database.display(), causes(&error)))
     })?;
-    start_with(config, store).await
+    let running = start_with(config, store.clone()).await?;
+    Ok(Running { store: Some(store), ..running })
 }
 
 /// Starts a gateway on a store of the caller's.
@@ -172,9 +194,20 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let (workers, threads) = blueprint.workers()?;
     tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
     let metrics = serve_metrics(&config, &log).await?;
-    let reloading = Mutex::new(());
-    let running =
-        Running { gateway, metrics, config, vocabulary, policy, epoch, shared, drain, log, threads, reloading };
+    let running = Running {
+        gateway,
+        metrics,
+        config,
+        vocabulary,
+        policy,
+        epoch,
+        shared,
+        drain,
+        log,
+        threads,
+        reloading: Mutex::new(()),
+        store: None,
+    };
     running.announce()?;
     Ok(running)
 }
@@ -330,6 +363,10 @@ impl Running {
         });
         let _ = joined.await;
         self.log.shutdown().await;
+        // The write-ahead log goes back into the file, so that the file alone is the log.
+        if let Some(store) = self.store {
+            store.close().await;
+        }
     }
 
     /// Writes the bound addresses, for who started the gateway on port 0.

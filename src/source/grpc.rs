@@ -54,7 +54,11 @@ impl GrpcSource {
         let asked = tokio::time::timeout(left, self.ask(request)).await;
         let answer = asked.map_err(|_| SourceError::TooSlow)??;
         let probes = self.facts.get(&question.method.path).ok_or(SourceError::Internal)?;
-        let facts = probes.facts(&answer).map_err(|_| SourceError::AnswerInvalid)?;
+        let facts = probes.facts(&answer).map_err(|error| match error {
+            // More than can be minimised, whatever the configuration takes.
+            FilterError::TooLarge => SourceError::AnswerTooLarge,
+            _ => SourceError::AnswerInvalid,
+        })?;
         Ok(Retrieved { answer, facts })
     }
 

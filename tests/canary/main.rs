@@ -97,6 +97,7 @@ impl Cage {
         let told: Vec<u8> = entries.iter().flat_map(prost::Message::encode_to_vec).collect();
         silent("what auditors are told", &told, &[]);
 
+        assert!(self.folder.0.join("log.db").is_file());
         let metrics = self.gateway.page("/metrics").await;
         assert!(String::from_utf8_lossy(&metrics).contains("sluis_exchanges_released_total"));
         silent("the metrics", &metrics, PRIVATE);

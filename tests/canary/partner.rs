@@ -33,7 +33,7 @@ fn undeclared(flock: &mut Flock) -> Vec<u8> {
     let group = [&open[..], &text(1, bird()), &text(3, bird()), &close[..]].concat();
     // A canary in eight and four bytes of their own.
     let fixed = [&[0xe9, 0xfa, 0x01][..], b"kanarie0", &[0xf5, 0xfa, 0x01], b"kana"].concat();
-    [text(99, bird()), text(4000, any), text(4001, entry), group, fixed, number(4002, 0x6b61_6e61_7269_65)]
+    [text(99, bird()), text(4000, any), text(4001, entry), group, fixed, number(4002, 0x6b61_6e61_7269_656b)]
         .concat()
 }
 

@@ -36,7 +36,7 @@ const UNREAD: &str = "-";
 /// A question that a source saw.
 #[derive(Debug)]
 pub struct Question {
-    source: &'static str,
+    pub source: &'static str,
     trace: String,
     subject: String,
 }

@@ -75,14 +75,18 @@ async fn what_clients_and_sources_saw_survives_kill_9() {
     for kind in [Kind::Released, Kind::Refused] {
         assert!(seen.iter().filter(|one| one.answer.kind() == kind).count() > ROUNDS, "{kind}");
     }
+    let questions = ledger::journal(&place.journal());
+    for source in ["rijksregister", "housing"] {
+        assert!(questions.iter().filter(|question| question.source == source).count() > ROUNDS, "{source}");
+    }
 
     let gateway = Process::serve(&place.setting).await;
     gateway.terminate().await;
     ledger.read_on(&place.config).await;
     assert!(open.is_subset(&ledger.closed_by(Kind::Interrupted)) && ledger.open().is_empty());
     assert_eq!(place.verify_all().await, (ledger.size(), 0));
-    let questions = ledger::journal(&place.journal()).len();
-    println!("{} answers, {questions} questions, {cut_off} cut off, {} entries", seen.len(), ledger.size());
+    let (answers, questions) = (seen.len(), questions.len());
+    println!("{answers} answers, {questions} questions, {cut_off} cut off, {} entries", ledger.size());
 }
 
 /// The control: the same gateway, the same load, the same checks; only that the store says `Committed` before it

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http2::{Builder, SendRequest};
@@ -94,11 +94,7 @@ impl Caller {
 impl Whole {
     /// The one message of an answer with status OK.
     pub fn message(&self) -> Bytes {
-        assert_eq!(
-            self.trailers.get("grpc-status").map(|status| status.as_bytes()),
-            Some(&b"0"[..]),
-            "{self:?}"
-        );
+        assert_eq!(self.trailers.get("grpc-status").map(HeaderValue::as_bytes), Some(&b"0"[..]), "{self:?}");
         let length = u32::from_be_bytes(self.body[1..5].try_into().unwrap()) as usize;
         assert_eq!((self.body[0], self.body.len()), (0, 5 + length));
         self.body.slice(5..)
@@ -107,7 +103,7 @@ impl Whole {
     /// The reason of a refusal, or `RELEASED`.
     pub fn outcome(&self) -> String {
         let place = if self.headers.contains_key("grpc-status") { &self.headers } else { &self.trailers };
-        let status = Status::from_header_map(place).expect("a status of gRPC");
+        let status = Status::from_header_map(place).unwrap();
         match status.get_details_error_info() {
             Some(info) => info.reason,
             None if status.code() == tonic::Code::Ok => "RELEASED".to_owned(),

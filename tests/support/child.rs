@@ -12,7 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 /// A gateway that does not start or stop by then never does.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Gateway {
     process: Child,
@@ -43,7 +43,7 @@ impl Gateway {
         ];
         let bound = setting.dir.join("bound.json");
         while !bound.exists() {
-            speaking.recv_timeout(PATIENCE).expect("the gateway starts");
+            speaking.recv_timeout(PATIENCE).unwrap();
         }
         let bound: Value = serde_json::from_slice(&std::fs::read(bound).unwrap()).unwrap();
         let address = |name: &str| bound[name].as_str().unwrap().to_owned();

@@ -28,7 +28,7 @@ pub fn birds(bytes: &[u8]) -> Vec<String> {
 
 /// Fails where a canary stands in some bytes, also one that was written as numbers; or any of these words.
 pub fn silent(place: &str, bytes: &[u8], words: &[&str]) {
-    let hexadecimal: String = SONG.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hexadecimal = SONG.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     let decimal = SONG.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(", ");
     let text = String::from_utf8_lossy(bytes);
     for word in [SONG, &hexadecimal, &hexadecimal.to_uppercase(), &decimal].iter().chain(words) {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use setting::{AUDIENCE, Party, Setting};
 
-use super::{Exit, Failure, log, policy, sandbox::IDENTIFICATIONS, serve};
+use super::{Exit, Failure, log, policy, sandbox::IDENTIFICATIONS, serve, serve::Signals};
 use crate::clock;
 use crate::config::Config;
 use crate::identity::tls;
@@ -76,6 +76,16 @@ async fn play(dir: &Path, stay: bool, out: &mut dyn Write) -> Result<(), Failure
     let told = story::tell(&setting, running.gateway, &mut sources, out).await?;
     let verified = log::verify(&config, vec![running.checkpoint()]).await?;
     let size = verified.report.size;
+    let kept = if stay {
+        // The partner that the story took down is there again, at its old address.
+        let again = start_sources(&setting, any, housing).await?;
+        let endpoints = setting.dir.join("endpoints.json");
+        say(out, format_args!("All stays up; see {}. Stop with Ctrl-C.", endpoints.display()))?;
+        Some((again, Signals::heed()?))
+    } else {
+        None
+    };
+    // Last, so that whoever waits for this line finds everything as it will stay.
     say(
         out,
         format_args!("demo: {} released, {} refused, log verified at size {size}", told.released, told.refused),
@@ -86,18 +96,8 @@ async fn play(dir: &Path, stay: bool, out: &mut dyn Write) -> Result<(), Failure
             format_args!("{} exchanges did not end as they should", told.surprises),
         ));
     }
-    if stay {
-        // The partner that the story took down is there again, at its old address.
-        let again = start_sources(&setting, any, housing).await?;
-        say(
-            out,
-            format_args!(
-                "All stays up; see {}. Stop with Ctrl-C.",
-                setting.dir.join("endpoints.json").display()
-            ),
-        )?;
-        serve::until_told(&running).await?;
-        drop(again);
+    if let Some((_again, signals)) = kept {
+        signals.until_told(&running).await;
     }
     running.stop().await;
     Ok(())
