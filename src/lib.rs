@@ -25,7 +25,7 @@
 //! | [`identity`] | certificate, registry, token, revocation |
 //! | [`audit`] | what an auditor may ask of the log, and in which pages |
 //! | [`rpc`] | the listener, and the one mapping of reasons to gRPC |
-//! | [`frame`] | gRPC's framing, for listener and wire alike |
+//! | [`frame`], [`stream`] | gRPC's framing, and TLS streams as HTTP/2 had best have them: for listener and wire alike |
 //! | [`proto`] | generated types of the few packages that the gateway speaks itself |
 //! | [`sandbox`] | the sources, played with synthetic people |
 //! | [`config`], [`telemetry`], [`clock`] | `sluis.toml`; metrics and liveness; the one reader of the clock |
@@ -48,4 +48,5 @@ pub mod rpc;
 pub mod sandbox;
 pub mod source;
 pub mod store;
+pub mod stream;
 pub mod telemetry;

@@ -1,5 +1,5 @@
-//! The one writer of a log. It takes whatever has queued up while the last commit ran (natural
-//! group commit, no lingering), and answers nobody before the commit is durable.
+//! The one writer of a log. It takes whatever has queued up while the last commit ran (group
+//! commit; it lingers only where it is busy), and answers nobody before the commit is durable.
 //!
 //! Invariant: the head that it works from is its own last durable head. Whenever a commit's outcome
 //! is in doubt it reads the head back; a head that is neither the old nor the new one halts the log.
@@ -23,6 +23,11 @@ use crate::domain::causes::causes;
 
 /// How long to leave a failing database alone.
 const RETRY: Duration = Duration::from_millis(200);
+/// Entries of one commit from which on the log counts as busy.
+const BUSY: usize = 16;
+/// How long a busy log gathers entries before the next commit. A commit costs much the same whether it holds ten
+/// entries or a hundred; who asks alone never waits for this.
+const GATHER: Duration = Duration::from_millis(1);
 /// Entries taken into the search index at a time.
 const INDEX_CHUNK: u64 = 512;
 /// Entries that the search index may lag behind before indexing no longer waits for a quiet moment.
@@ -81,6 +86,7 @@ pub(super) struct Sequencer<S> {
     /// Closing entries that a failed commit left over.
     retained: Vec<Job>,
     failing: bool,
+    busy: bool,
     unindexed: u64,
 }
 
@@ -104,8 +110,23 @@ impl<S: Store> Sequencer<S> {
         let (batch, idle) = (settings.batch.max(1), settings.idle);
         let (Walk { tree, open }, head) = recovered;
         let (open, retained) = (open.into_iter().collect(), Vec::new());
-        let (failing, unindexed) = (false, head.size);
-        Self { store, keys, clock, shared, queue, batch, idle, tree, head, open, retained, failing, unindexed }
+        let (failing, busy, unindexed) = (false, false, head.size);
+        Self {
+            store,
+            keys,
+            clock,
+            shared,
+            queue,
+            batch,
+            idle,
+            tree,
+            head,
+            open,
+            retained,
+            failing,
+            busy,
+            unindexed,
+        }
     }
 
     /// Appends what opening the log calls for, before anything else is taken.
@@ -124,6 +145,7 @@ impl<S: Store> Sequencer<S> {
     pub async fn run(mut self) -> Result<(), Halted> {
         while let Some(jobs) = self.next_batch().await {
             let quiet = jobs.is_empty() && !self.queue.is_closed();
+            self.busy = jobs.len() >= BUSY;
             self.commit(jobs).await?;
             if quiet || self.unindexed > INDEX_LAG {
                 self.index().await;
@@ -138,6 +160,9 @@ impl<S: Store> Sequencer<S> {
 
     /// What to append next; empty when there is time to index; nothing at the end.
     async fn next_batch(&mut self) -> Option<Vec<Job>> {
+        if self.busy {
+            sleep(GATHER).await;
+        }
         let taken = self.retained.len().min(self.batch);
         let mut jobs: Vec<Job> = self.retained.drain(..taken).collect();
         let room = (self.batch - jobs.len()).max(1);
