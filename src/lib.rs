@@ -15,4 +15,5 @@ pub mod rpc;
 pub mod sandbox;
 pub mod source;
 pub mod store;
+pub mod stream;
 pub mod telemetry;

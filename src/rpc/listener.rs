@@ -21,6 +21,7 @@ use super::services::Services;
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::identity::certificate::PeerCertificate;
+use crate::stream::Gathered;
 use crate::telemetry::Meters;
 
 /// Flow-control windows, in bytes: a request is small, an answer may be large.
@@ -142,7 +143,7 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
         .max_local_error_reset_streams(RESETS)
         .keep_alive_interval(Some(Duration::from_secs(30)))
         .keep_alive_timeout(Duration::from_secs(10))
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Gathered(stream)), service);
     let mut connection = std::pin::pin!(connection);
     let mut draining = worker.shared.draining.clone();
     let ended = tokio::select! {

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::frame::Single;
+use crate::stream::Gathered;
 
 /// Flow-control window of a stream and of a connection, in bytes: large, so that an answer is not chopped at a
 /// window's edge into frames so small that the peer takes them for an attack.
@@ -104,7 +105,7 @@ impl Connection {
             .initial_connection_window_size(CONNECTION_WINDOW)
             .keep_alive_interval(Some(Duration::from_secs(20)))
             .keep_alive_timeout(Duration::from_secs(10))
-            .handshake(TokioIo::new(stream))
+            .handshake(TokioIo::new(Gathered(stream)))
             .await
             .map_err(std::io::Error::other)?;
         tokio::spawn(async move {
