@@ -135,7 +135,8 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
 
     let service = service_fn(|request| {
         let (worker, peer) = (Arc::clone(worker), Arc::clone(&peer));
-        async move { Ok::<_, Infallible>(respond(&worker, &peer, request).await) }
+        // Boxed: the transport moves what it serves from hand to hand, and an exchange is large.
+        Box::pin(async move { Ok::<_, Infallible>(respond(&worker, &peer, request).await) })
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

@@ -15,7 +15,7 @@ use crate::support::{Ask, Plan, World};
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
 
-/// `HealthCheckResponse`, framed: `SERVING` is 1, `NOT_SERVING` 2.
+/// `HealthCheckResponse`, framed: SERVING is 1, `NOT_SERVING` 2.
 const SERVING: &[u8] = b"\0\0\0\0\x02\x08\x01";
 const NOT_SERVING: &[u8] = b"\0\0\0\0\x02\x08\x02";
 /// An empty message.
