@@ -125,6 +125,11 @@ impl Gateway {
         self.release(withheld, peer, &arrival).await
     }
 
+    /// Whether the key of a certificate is registered: nothing more need be read of who is a stranger.
+    pub fn knows(&self, peer: &PeerCertificate) -> bool {
+        self.policy.load().registry.system(peer.key()).is_some()
+    }
+
     /// The caller, by registered key and bound token.
     ///
     /// # Errors

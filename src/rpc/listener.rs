@@ -24,9 +24,9 @@ use crate::identity::certificate::PeerCertificate;
 use crate::identity::tls::ALPN_H2;
 use crate::telemetry::Meters;
 
-/// Flow-control windows, in bytes: a request is small, an answer may be large.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Flow-control windows, in bytes: requests are small, and what is sent before it is read takes memory.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Streams that a peer may reset before it is taken for an attacker.
 const RESETS: usize = 128;
 /// Bytes of answers that wait for one stream's window.
