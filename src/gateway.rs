@@ -62,7 +62,9 @@ pub struct Arrival<'a> {
 
 impl Arrival<'_> {
     fn shown<'a>(&'a self, peer: &'a PeerCertificate) -> Shown<'a> {
-        Shown { peer, bearer: self.bearer, on_behalf_of: self.on_behalf_of }
+        let Self { bearer, on_behalf_of, ref metadata, .. } = *self;
+        let (purpose, case) = (metadata.purpose.as_deref(), metadata.case.as_deref());
+        Shown { peer, bearer, on_behalf_of, purpose, case }
     }
 }
 
