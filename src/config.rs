@@ -212,6 +212,12 @@ impl Config {
                 "listen.metrics = \"{metrics}\" is not a loopback address: write \"127.0.0.1:PORT\""
             ));
         }
+        let origin = self.log.origin.as_str();
+        if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+') {
+            return Err(format!(
+                "log.origin = \"{origin}\" is no name for checkpoints: write a host and a path, as \"sluis.example/2026\""
+            ));
+        }
         let Limits { connections, streams, request_bytes, .. } = self.limits;
         if connections == 0 || streams == 0 {
             return Err(
@@ -294,6 +300,10 @@ head = "h"
         ] {
             let error = read(&format!("{GOOD}{addition}")).err().unwrap_or_default();
             assert!(error.contains(expected), "{error}");
+        }
+        for origin in ["", "two words", "a+b", "line\\nbreak"] {
+            let error = read(&GOOD.replace("\"o\"", &format!("\"{origin}\""))).err().unwrap_or_default();
+            assert!(error.contains("no name for checkpoints"), "{origin}: {error}");
         }
         let public = GOOD.replace("[tls]", "metrics = \"192.0.2.1:80\"\n[tls]");
         assert!(read(&public).err().unwrap().contains("loopback"));

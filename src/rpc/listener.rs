@@ -132,6 +132,12 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let Some(Ok(peer)) = certificate.map(|certificate| PeerCertificate::from_der(certificate)) else { return };
     let peer = Arc::new(peer);
+    // Names are compared, never trusted: the key alone identifies.
+    if let Some(system) = worker.gateway.policy.load().registry.system(peer.key())
+        && !system.named_by(&peer)
+    {
+        tracing::info!(organisation = %system.organisation.id, system = %system.name, "a certificate bears another name");
+    }
 
     let service = service_fn(|request| {
         let (worker, peer) = (Arc::clone(worker), Arc::clone(&peer));
