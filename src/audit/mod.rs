@@ -156,17 +156,17 @@ impl Question {
     pub fn describe<'a>(&'a self, record: &mut RecordBuilder<'a>, names: &'a mut String) {
         // Without a column of their own: those of requester and end user are the auditor's.
         let valued = |value: &Option<String>| value.as_ref().map(|value| format!(" {value}"));
-        let named = |given: bool| given.then(String::new);
+        let bare = |given: bool| given.then(String::new);
         for (name, value) in [
-            ("subject", named(self.subject.is_some())),
+            ("subject", bare(self.subject.is_some())),
             ("organisation", valued(&self.organisation)),
             ("end_user", valued(&self.end_user)),
-            ("case", named(self.case.is_some())),
-            ("protocol", named(self.protocol.is_some())),
-            ("purpose", named(self.purpose.is_some())),
+            ("case", bare(self.case.is_some())),
+            ("protocol", bare(self.protocol.is_some())),
+            ("purpose", bare(self.purpose.is_some())),
             ("outcome", valued(&self.outcome)),
-            ("kind", named(self.kind.is_some())),
-            ("period", named(self.from.or(self.until).is_some())),
+            ("kind", bare(self.kind.is_some())),
+            ("period", bare(self.from.or(self.until).is_some())),
         ] {
             if let Some(value) = value {
                 names.push_str(if names.is_empty() { "criteria: " } else { ", " });
