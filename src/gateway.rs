@@ -62,7 +62,9 @@ pub struct Arrival<'a> {
 
 impl Arrival<'_> {
     fn shown<'a>(&'a self, peer: &'a PeerCertificate) -> Shown<'a> {
-        Shown { peer, bearer: self.bearer, on_behalf_of: self.on_behalf_of }
+        let Self { bearer, on_behalf_of, ref metadata, .. } = *self;
+        let (purpose, case) = (metadata.purpose.as_deref(), metadata.case.as_deref());
+        Shown { peer, bearer, on_behalf_of, purpose, case }
     }
 }
 
@@ -123,6 +125,11 @@ impl Gateway {
         let asked = self.log.ask(permit).await?;
         let withheld = self.retrieve(asked, arrival.left).await?;
         self.release(withheld, peer, &arrival).await
+    }
+
+    /// Whether the key of a certificate is registered: nothing more need be read of who is a stranger.
+    pub fn knows(&self, peer: &PeerCertificate) -> bool {
+        self.policy.load().registry.system(peer.key()).is_some()
     }
 
     /// The caller, by registered key and bound token.

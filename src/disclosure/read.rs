@@ -64,7 +64,8 @@ impl<S: Store> Reader<S> {
 
     /// The entries of a range that name a value, by index. A page may be short and have a next.
     ///
-    /// Looks in every month from the first entry's to the one after the last entry's.
+    /// Looks in every month between the first entry's and the one after the last entry's, whichever is earlier: a clock
+    /// may have been wrong when the log began.
     pub async fn find(
         &self,
         kind: TokenKind,
@@ -105,7 +106,8 @@ impl<S: Store> Reader<S> {
             Ok(leaf.ok_or(Fault { index, flaw: Flaw::Missing })?.period)
         };
         let Some(last) = size.checked_sub(1) else { return Ok(Vec::new()) };
-        let months = period(0).await?..=period(last).await?.saturating_add(1);
+        let (first, last) = (period(0).await?, period(last).await?);
+        let months = first.min(last)..=first.max(last).saturating_add(1);
         Ok(months.map(|month| self.keys.token(Class::Disclosure, month, kind, value)).collect())
     }
 }

@@ -45,7 +45,7 @@ impl Audit {
         let at = (self.gateway.clock)();
         let (head, body) = request.into_parts();
         let bounds = Bounds { request_bytes, deadline: DEADLINE };
-        let (body, left) = exchange::receive(&head.headers, body, bounds).await;
+        let (body, left) = exchange::receive(&self.gateway, peer, &head.headers, body, bounds).await;
         let arrival = exchange::arrival(at, LIST_DISCLOSURES, &head.headers, body, left);
         match tokio::time::timeout(left, self.answer(peer, arrival)).await {
             Ok(Ok((page, receipt))) => exchange::answer(&page.encode_to_vec(), &receipt),

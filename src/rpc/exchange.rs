@@ -7,6 +7,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 use super::status::status;
 use crate::disclosure::{Receipt, Refused};
@@ -44,7 +45,7 @@ pub async fn serve(
 ) -> Response<Body> {
     let at = (gateway.clock)();
     let (head, body) = request.into_parts();
-    let (body, left) = receive(&head.headers, body, bounds).await;
+    let (body, left) = receive(gateway, peer, &head.headers, body, bounds).await;
     let arrival = arrival(at, head.uri.path(), &head.headers, body, left);
     let done = gateway.exchange(peer, arrival).await;
     let took = (gateway.clock)().as_microsecond().saturating_sub(at.as_microsecond());
@@ -59,15 +60,29 @@ pub async fn serve(
     }
 }
 
-/// The request message, and how long the caller still waits once it is here.
+/// Messages that are received at once, over all connections: with the bytes of one this bounds what callers can have
+/// us hold. The others wait, within their deadline, before the first byte.
+static RECEIVING: Semaphore = Semaphore::const_new(1024);
+
+/// The request message, and how long the caller still waits once it is here. A stranger's is not received: it is
+/// refused whatever it holds.
 pub(super) async fn receive(
+    gateway: &Gateway,
+    peer: &PeerCertificate,
     headers: &HeaderMap,
     body: Incoming,
     bounds: Bounds,
 ) -> (Result<Bytes, Reason>, Duration) {
     let started = Instant::now();
     let left = frame::timeout(headers).map_or(bounds.deadline, |asked| asked.min(bounds.deadline));
-    let message = match tokio::time::timeout(left, frame::receive(body, bounds.request_bytes)).await {
+    if !gateway.knows(peer) {
+        return (Err(Reason::CallerNotRegistered), left);
+    }
+    let receiving = async {
+        let _one_of_many = RECEIVING.acquire().await;
+        frame::receive(body, bounds.request_bytes).await
+    };
+    let message = match tokio::time::timeout(left, receiving).await {
         Ok(Ok(received)) => Ok(received.message.unwrap_or_default()),
         Ok(Err(FrameError::TooLarge)) => Err(Reason::MessageTooLarge),
         Ok(Err(FrameError::Malformed | FrameError::Broken)) | Err(_) => Err(Reason::RequestMalformed),

@@ -54,11 +54,10 @@ fn demo(folder: &Path) -> (Going, String, Endpoints) {
     let mut going = Going::start(&mut piped(&["demo", "--stay", "--dir", folder.to_str().unwrap()]));
     let mut told = String::new();
     for line in going.lines() {
-        let line = line.unwrap();
-        if line.starts_with("All stays up") {
+        told = line.unwrap();
+        if told.starts_with("demo: ") {
             break;
         }
-        told = line;
     }
     let text = fs::read_to_string(folder.join("endpoints.json")).unwrap();
     (going, told, Endpoints(serde_json::from_str(&text).unwrap()))

@@ -163,6 +163,9 @@ async fn each_question_is_an_entry_whatever_it_finds() {
     assert_eq!(kind_of(&own), "KIND_AUDIT_READ");
     assert_eq!((own.subject_asked.as_str(), own.detail.as_str()), ("62710512470", "criteria: subject"));
     assert_eq!((own.requester.as_str(), own.end_user.as_str()), ("0999999625", "someone@audit-leuven.example"));
+    let by_user = Criteria { end_user: "someone@stad-leuven.example".to_owned(), ..Criteria::default() };
+    let own = world.entry(question(&world, &by_user).await.unwrap().log_index.unwrap()).await;
+    assert_eq!(own.detail, "criteria: end_user someone@stad-leuven.example", "whom it asked about is told");
     let now = clock::now();
     let future = prost_reflect::prost_types::Timestamp { seconds: now.as_second() + 3600, nanos: 0 };
     assert!(

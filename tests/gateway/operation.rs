@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use http::Request;
 use http_body_util::BodyExt as _;
+use hyper::client::conn::http2::Builder;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use sluis::cli::serve;
 use sluis::config::Config;
+use sluis::identity::tls::ALPN_H2;
+use sluis::rpc::audit::LIST_DISCLOSURES;
 use sluis::store::sqlite::{SqliteSettings, SqliteStore};
 
 use crate::log_common::{Trouble, Troubled};
-use crate::raw::Raw;
+use crate::raw::{Raw, tls, unregistered};
 use crate::spy::on_store;
-use crate::support::{Ask, Plan, World};
+use crate::support::{Ask, PERSON, Plan, World};
 
 const CHECK: &str = "/grpc.health.v1.Health/Check";
 const WATCH: &str = "/grpc.health.v1.Health/Watch";
@@ -81,4 +86,35 @@ async fn a_lost_mark_is_accepted_where_the_configuration_says_so() {
     world.running = Some(serve::start(config).await.unwrap());
     world.call(&Ask::default()).await.unwrap();
     world.verify().await;
+}
+
+/// A body that never ends.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn what_a_stranger_sends_is_not_waited_for() {
+    let patient = |text: String| format!("{text}\n[limits]\ndeadline_ms = 600000\n");
+    let world = World::planned("stranger", Plan { configure: patient, ..Plan::default() }).await;
+    let stream = tls(&world, &unregistered(&world, "stranger"), &[ALPN_H2]).await.unwrap();
+    let connecting = Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream));
+    let (mut sender, connection) = connecting.await.unwrap();
+    tokio::spawn(connection);
+    for path in [PERSON, LIST_DISCLOSURES] {
+        let request = Request::post(format!("https://localhost{path}")).body(Endless).unwrap();
+        sender.ready().await.unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.headers()["grpc-status"], "16", "{path}");
+    }
 }

@@ -3,6 +3,8 @@
 use std::fs;
 
 use prost::Message as _;
+use sluis::cli::token::{self, TokenArgs};
+use sluis::clock;
 use sluis::domain::reason::Reason;
 use sluis::proto::audit::ListDisclosuresRequest;
 use sluis::rpc::audit::LIST_DISCLOSURES;
@@ -62,4 +64,28 @@ async fn a_refusal_repeats_published_words_only() {
     let refusal = world.call(&stranger(NOBODY)).await.unwrap_err();
     assert_eq!(refusal.reason.as_deref(), Some("REQUESTER_NOT_PARTY"));
     assert!(!format!("{:?}", refusal.metadata).contains(NOBODY), "{:?}", refusal.metadata);
+}
+
+#[tokio::test]
+async fn a_token_for_one_purpose_or_case_is_good_for_no_other() {
+    let world = World::start("asserted").await;
+    let mut walk = Walk::new();
+    let ask = Ask::default();
+    let question = world.question(ask.method, ask.subject);
+    let plain = world.setting.party(ask.who).unwrap().token();
+    let say = |text: &str| Some(text.to_owned());
+    for (asserted, good) in [
+        (TokenArgs { purpose: say(ask.purpose), case: say(ask.case), ..plain.clone() }, true),
+        (TokenArgs { purpose: say("attest"), ..plain.clone() }, false),
+        (TokenArgs { case: say("PV-2026/000124"), ..plain.clone() }, false),
+    ] {
+        let token = token::mint(&asserted, clock::now()).unwrap();
+        let outcome = world.client(ask.who).call(ask.method, &token, &ask.metadata(), &question).await;
+        if good {
+            outcome.unwrap();
+        } else {
+            walk.meet("asserted otherwise", outcome, Reason::TokenRejected, Logged::Refused);
+        }
+    }
+    walk.hold_against_log(&world).await;
 }
