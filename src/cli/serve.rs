@@ -295,6 +295,9 @@ impl Blueprint {
             let (sender, dealt) = mpsc::channel(DEALT);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
+                // What the log woke runs before what those wake in turn: answers to many calls then leave as one
+                // write, not each by itself.
+                .global_queue_interval(1)
                 .build()
                 .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
             let thread = std::thread::Builder::new()
