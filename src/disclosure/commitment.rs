@@ -7,13 +7,12 @@
 //! commit = SHA-256("dl1/commit" ‖ n ‖ d_1 ‖ … ‖ d_n)               n u16
 //! ```
 
-use hmac::Mac;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::keys::{Keyed, keyed};
 use super::merkle::Hash;
 use super::record::{Column, Record};
+use super::short::{self, ShortMac};
 
 /// The 32 random bytes that salt one record: kept in its sealed payload only.
 pub struct Seed(Zeroizing<[u8; 32]>);
@@ -32,7 +31,7 @@ impl Seed {
 
 /// The commitment to every column of a record.
 pub fn commit(seed: &Seed, record: &Record) -> Hash {
-    let key = keyed(&seed.0[..]);
+    let key = ShortMac::new(&seed.0);
     let mut commit = Sha256::new();
     commit.update(b"dl1/commit");
     commit.update(record.as_bytes().get(..2).unwrap_or_default());
@@ -57,7 +56,7 @@ pub struct Opening {
 
 /// Opens one column.
 pub fn open(seed: &Seed, record: &Record, column: Column) -> Opening {
-    let key = keyed(&seed.0[..]);
+    let key = ShortMac::new(&seed.0);
     let digests = (1..).zip(record.values()).map(|(i, value)| field_digest(i, &salt(&key, i), value));
     Opening {
         column: column as u16,
@@ -79,17 +78,17 @@ pub fn verify(commitment: &Hash, opening: &Opening) -> bool {
     at.and_then(|at| opening.digests.get(at)) == Some(&digest) && Hash::from(commit.finalize()) == *commitment
 }
 
-fn salt(key: &Keyed, i: u16) -> Hash {
-    key.clone().chain_update(b"dl1/salt").chain_update(i.to_be_bytes()).finalize().into_bytes().into()
+fn salt(key: &ShortMac, i: u16) -> Hash {
+    key.tag(&[b"dl1/salt", &i.to_be_bytes()])
 }
 
 fn field_digest(i: u16, salt: &Hash, value: &[u8]) -> Hash {
     let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
+    let parts: [&[u8]; 5] = [b"dl1/field", &i.to_be_bytes(), salt, &len.to_be_bytes(), value];
+    if parts.iter().map(|part| part.len()).sum::<usize>() <= short::LONGEST {
+        return short::digest(&parts);
+    }
     let mut digest = Sha256::new();
-    digest.update(b"dl1/field");
-    digest.update(i.to_be_bytes());
-    digest.update(salt);
-    digest.update(len.to_be_bytes());
-    digest.update(value);
+    parts.iter().for_each(|part| digest.update(part));
     digest.finalize().into()
 }

@@ -24,6 +24,7 @@ pub mod record;
 mod recover;
 pub mod seal;
 mod sequencer;
+mod short;
 pub mod store;
 pub mod verify;
 pub mod walk;
