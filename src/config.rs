@@ -73,7 +73,13 @@ pub struct LogSettings {
     /// How long an entry may take before nothing leaves, in milliseconds.
     #[serde(default = "default_append")]
     pub deadline_ms: u64,
+    /// Open a log whose high-water mark is lost, once you know that its database is the newest. For one start.
+    #[serde(default)]
+    pub accept_missing_mark: bool,
 }
+
+/// What is read of a question; what is let through must not be more.
+const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 const fn default_append() -> u64 {
     2000
@@ -206,6 +212,23 @@ impl Config {
                 "listen.metrics = \"{metrics}\" is not a loopback address: write \"127.0.0.1:PORT\""
             ));
         }
+        let origin = self.log.origin.as_str();
+        if origin.is_empty() || !origin.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'+') {
+            return Err(format!(
+                "log.origin = \"{origin}\" is no name for checkpoints: write a host and a path, as \"sluis.example/2026\""
+            ));
+        }
+        let Limits { connections, streams, request_bytes, .. } = self.limits;
+        if connections == 0 || streams == 0 {
+            return Err(
+                "limits.connections and limits.streams: write at least 1, or nobody can call".to_owned()
+            );
+        }
+        if request_bytes > MAX_REQUEST {
+            return Err(format!(
+                "limits.request_bytes = {request_bytes}: no question is read beyond {MAX_REQUEST}"
+            ));
+        }
         for (index, source) in self.sources.iter().enumerate() {
             if self.sources.iter().take(index).any(|other| other.name == source.name) {
                 return Err(format!("source \"{}\" is named twice: remove one", source.name));
@@ -268,6 +291,8 @@ head = "h"
             ("[limit]\nstreams = 1\n", ":15: unknown field `limit`"),
             ("[limits]\nstreams = \"many\"\n", ":16: invalid type"),
             ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":17: unknown variant `smtp`"),
+            ("[limits]\nstreams = 0\n", "at least 1"),
+            ("[limits]\nrequest_bytes = 4194305\n", "beyond 4194304"),
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",
@@ -275,6 +300,10 @@ head = "h"
         ] {
             let error = read(&format!("{GOOD}{addition}")).err().unwrap_or_default();
             assert!(error.contains(expected), "{error}");
+        }
+        for origin in ["", "two words", "a+b", "line\\nbreak"] {
+            let error = read(&GOOD.replace("\"o\"", &format!("\"{origin}\""))).err().unwrap_or_default();
+            assert!(error.contains("no name for checkpoints"), "{origin}: {error}");
         }
         let public = GOOD.replace("[tls]", "metrics = \"192.0.2.1:80\"\n[tls]");
         assert!(read(&public).err().unwrap().contains("loopback"));

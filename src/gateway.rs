@@ -18,7 +18,7 @@ use crate::disclosure::{
     Asked, DisclosureLog, Known, Party, Refused, Released, Unlogged, Unreleased, Withheld,
 };
 use crate::domain::catalogue::Catalogue;
-use crate::domain::decide::{Knowledge, Permit, decide};
+use crate::domain::decide::{Knowledge, Permit, Refusal, decide};
 use crate::domain::grant::{PathError, Trie};
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::request::{Call, Caller, ExchangeRequest, Metadata};
@@ -58,6 +58,14 @@ pub struct Arrival<'a> {
     pub body: Result<Bytes, Reason>,
     /// How long the caller waits.
     pub left: Duration,
+}
+
+impl Arrival<'_> {
+    fn shown<'a>(&'a self, peer: &'a PeerCertificate) -> Shown<'a> {
+        let Self { bearer, on_behalf_of, ref metadata, .. } = *self;
+        let (purpose, case) = (metadata.purpose.as_deref(), metadata.case.as_deref());
+        Shown { peer, bearer, on_behalf_of, purpose, case }
+    }
 }
 
 /// The exchange core of one runtime. What is shared between runtimes stands behind `Arc`.
@@ -116,7 +124,12 @@ impl Gateway {
         drop(policy);
         let asked = self.log.ask(permit).await?;
         let withheld = self.retrieve(asked, arrival.left).await?;
-        self.release(withheld).await
+        self.release(withheld, peer, &arrival).await
+    }
+
+    /// Whether the key of a certificate is registered: nothing more need be read of who is a stranger.
+    pub fn knows(&self, peer: &PeerCertificate) -> bool {
+        self.policy.load().registry.system(peer.key()).is_some()
     }
 
     /// The caller, by registered key and bound token.
@@ -129,8 +142,7 @@ impl Gateway {
         peer: &PeerCertificate,
         arrival: &Arrival<'_>,
     ) -> Result<Caller, Refused> {
-        let shown = Shown { peer, bearer: arrival.bearer, on_behalf_of: arrival.on_behalf_of };
-        match identity::identify(&policy.registry, &self.tokens, shown, arrival.at) {
+        match identity::identify(&policy.registry, &self.tokens, arrival.shown(peer), arrival.at) {
             Ok(caller) => Ok(caller),
             Err(Unidentified { reason, system: None }) => Err(Refused::unlogged(Unlogged::Stranger(reason))),
             Err(Unidentified { reason, system: Some(system) }) => {
@@ -178,9 +190,9 @@ impl Gateway {
         match decide(request, &knowledge) {
             Ok(permit) => Ok(permit),
             Err(refusal) => {
-                let published = refusal.denial.reason != Reason::ProtocolUnknown
-                    && refusal.denial.reason != Reason::PurposeUnknown;
-                Err(self.log.refuse(&Known::of_request(&refusal.request, published), refusal.denial).await)
+                let Refusal { request, denial } = *refusal;
+                let published = policy.catalogue.publishes(&request.protocol, &request.purpose);
+                Err(self.log.refuse(&Known::of_request(&request, published), denial).await)
             }
         }
     }
@@ -192,11 +204,19 @@ impl Gateway {
         }
     }
 
-    /// Settles and discloses. Where the policy changed in between, the answer is settled anew under the new one,
-    /// so that a suspension that commits first, wins.
-    async fn release(&self, mut withheld: Withheld) -> Result<Released, Refused> {
+    /// Settles and discloses. Where the policy changed in between, the caller is identified and the answer settled
+    /// anew under the new one, so that a revocation or a suspension that commits first, wins.
+    async fn release(
+        &self,
+        mut withheld: Withheld,
+        peer: &PeerCertificate,
+        arrival: &Arrival<'_>,
+    ) -> Result<Released, Refused> {
         for _ in 0..SETTLEMENTS {
             let policy = self.policy.load_full();
+            if let Err(reason) = self.still_known(&policy, withheld.asked(), peer, arrival) {
+                return Err(self.log.deny(withheld.into_asked(), reason.into()).await);
+            }
             let settled = match withheld.settle(&policy.catalogue, policy.epoch, (self.clock)()) {
                 Ok(settled) => settled,
                 Err(unsettled) => return Err(self.log.deny(unsettled.asked, unsettled.denial).await),
@@ -211,6 +231,26 @@ impl Gateway {
             }
         }
         Err(self.log.fail(withheld.into_asked(), Reason::Internal).await)
+    }
+
+    /// Whether the registry of now still knows the caller as the one that asked.
+    fn still_known(
+        &self,
+        policy: &Policy,
+        asked: &Asked,
+        peer: &PeerCertificate,
+        arrival: &Arrival<'_>,
+    ) -> Result<(), Reason> {
+        let caller = &asked.permit().request().caller;
+        if *policy.registry.hash() == caller.registry {
+            return Ok(());
+        }
+        // At the time of the call: a token that has expired since was good when it was shown.
+        match identity::identify(&policy.registry, &self.tokens, arrival.shown(peer), arrival.at) {
+            Ok(now) if now.is_same_party(caller) => Ok(()),
+            Ok(_) => Err(Reason::RequesterNotParty),
+            Err(unidentified) => Err(unidentified.reason),
+        }
     }
 
     /// Waits until the policy is the one of `epoch` or a later one, for as long as a replacement may take.

@@ -2,8 +2,9 @@
 //! log is elsewhere.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::io::IsTerminal as _;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -23,7 +24,8 @@ static PROMETHEUS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 pub fn start_tracing() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let _ = lines.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
 /// Starts to count; once for a process.
@@ -75,7 +77,11 @@ impl Default for Meters {
 /// gateway can disclose, and if not, why.
 pub async fn serve(listener: TcpListener, live: impl Fn() -> Result<(), String> + Clone + Send + 'static) {
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors: asking again at once would leave no time for anything else.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
         let live = live.clone();
         tokio::spawn(async move {
             let service = service_fn(move |request| {
@@ -106,12 +112,4 @@ fn respond<B>(request: &Request<B>, live: &impl Fn() -> Result<(), String>) -> R
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
     response
-}
-
-/// Binds the port of metrics and liveness.
-///
-/// # Errors
-/// Where it is taken.
-pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }

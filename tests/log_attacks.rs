@@ -123,7 +123,7 @@ const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "no tokens",
-        sql: "UPDATE log_payload SET tokens = zeroblob(64) WHERE idx = 8",
+        sql: "UPDATE log_payload SET tokens = zeroblob(80) WHERE idx = 8",
         told: ["entry 8: its search tokens", "", ""],
     },
     Attack {

@@ -289,3 +289,18 @@ async fn questions_left_open_are_interrupted_at_the_next_start() {
     store.close().await;
     assert_eq!(site.verify().await.unwrap().open, 0);
 }
+
+#[tokio::test]
+async fn entries_are_found_where_the_clock_was_ahead_when_the_log_began() {
+    let site = Site::new("clock-ahead");
+    let ahead: fn() -> jiff::Timestamp = || "2031-05-01T00:00:00Z".parse().unwrap();
+    let store = site.store().await;
+    let opening = Log::open(store.clone(), site.keys.clone(), site.mark(), Settings::new(ORIGIN), ahead);
+    opening.await.unwrap().shutdown().await;
+    let log = site.open(store.clone()).await.unwrap();
+    let question = log.append(asked("someone")).await.unwrap();
+    let reader = Reader::new(store, site.keys.clone());
+    let found = reader.find(TokenKind::Subject, b"someone", 0..100, 10).await.unwrap();
+    assert_eq!(found.entries.iter().map(|entry| entry.index).collect::<Vec<_>>(), [question.index]);
+    log.shutdown().await;
+}

@@ -33,6 +33,9 @@ async fn after_trouble_the_head_tells_what_happened() {
         let reader = Reader::new(store.clone(), site.keys.clone());
         assert_eq!(reader.size().await.unwrap() == 3, stored, "trouble {at}");
 
+        let failed = matches!(log.health(), Health::Failing(_));
+        assert_eq!(failed, !stored && well, "trouble {at}: {:?}", log.health());
+
         let next = log.append(config("next")).await;
         assert_eq!(next.is_ok(), well, "trouble {at}");
         log.shutdown().await;
@@ -129,4 +132,38 @@ async fn a_schema_of_the_future_is_refused() {
     assert!(matches!(written, Err(OpenSqliteError::Newer(9999))), "{written:?}");
     let read = SqliteStore::open_to_read(SqliteSettings::new(site.database())).await;
     assert!(matches!(read, Err(OpenSqliteError::Newer(9999))), "{read:?}");
+}
+
+#[tokio::test]
+async fn a_new_epoch_is_waited_for_until_it_is_known() {
+    let site = Site::new("slow-epoch");
+    let store = Troubled::new(site.store().await);
+    let impatient = Settings { deadline: std::time::Duration::ZERO, ..Settings::new(ORIGIN) };
+    let log = site.open_with(store.clone(), impatient).await.unwrap();
+    let (begun, go) = store.hold();
+    let slow_disk = async {
+        begun.notified().await;
+        go.notify_one();
+    };
+    let (raised, ()) = tokio::join!(log.raise_epoch(config("another registry")), slow_disk);
+    assert!(raised.is_ok() && log.epoch() == 1);
+    store.meet(Trouble::Fails);
+    assert_eq!(log.raise_epoch(config("a third")).await, Err(AppendError::Unavailable));
+    log.shutdown().await;
+    assert_eq!(log.epoch(), 1, "after an error it is what it was");
+}
+
+#[tokio::test]
+async fn a_log_has_one_writer_and_its_files_one_reader() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new("alone");
+    let store = site.store().await;
+    let second = SqliteStore::open(SqliteSettings::new(site.database())).await;
+    assert!(matches!(second, Err(OpenSqliteError::Taken)), "{second:?}");
+    for file in ["log.db", "log.db-wal", "log.db-shm", "log.db.lock"] {
+        let mode = std::fs::metadata(site.folder.join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    store.close().await;
+    site.store().await;
 }

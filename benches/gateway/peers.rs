@@ -17,7 +17,7 @@ use tonic::server::UnaryService;
 use tonic::transport::server::TcpIncoming;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity, Server, ServerTlsConfig};
 use tonic::{Status, client, server};
-use tower_service::Service;
+use tower::Service;
 
 use crate::world::METHOD;
 use crate::{Fallible, load};

@@ -121,7 +121,8 @@ impl Bench {
         steps.push(timed("verify a token for the first time (ES256)", 0, || {
             turn.next().is_some_and(|token| verify(&forgets, token).is_ok())
         }));
-        let shown = Shown { peer: &self.peer, bearer: Some(token), on_behalf_of: None };
+        let shown =
+            Shown { peer: &self.peer, bearer: Some(token), on_behalf_of: None, purpose: None, case: None };
         steps.push(timed("identify: key, revocation, remembered token", 1, || {
             identify(registry, &remembers, shown, self.now).is_ok()
         }));
@@ -130,7 +131,13 @@ impl Bench {
 
     fn request(&self) -> Fallible<ExchangeRequest> {
         let verifier = TokenVerifier::new(sluis::cli::demo::AUDIENCE, 64);
-        let shown = Shown { peer: &self.peer, bearer: self.tokens.first().map(|t| &**t), on_behalf_of: None };
+        let shown = Shown {
+            peer: &self.peer,
+            bearer: self.tokens.first().map(|t| &**t),
+            on_behalf_of: None,
+            purpose: None,
+            case: None,
+        };
         let caller = identify(&self.loaded.registry, &verifier, shown, self.now).map_err(|_| "no caller")?;
         self.parse(&caller)
     }

@@ -151,23 +151,26 @@ impl Question {
         Ok(question)
     }
 
-    /// What the question's own entry says: whom it asks about, and by which criteria. The values of criteria that
-    /// name people stand in their own columns, where they are found again.
+    /// What the question's own entry says: whom it asks about, and by which criteria. The data subject and the case
+    /// stand in their own columns, where they are found again.
     pub fn describe<'a>(&'a self, record: &mut RecordBuilder<'a>, names: &'a mut String) {
-        for (name, given) in [
-            ("subject", self.subject.is_some()),
-            ("organisation", self.organisation.is_some()),
-            ("end_user", self.end_user.is_some()),
-            ("case", self.case.is_some()),
-            ("protocol", self.protocol.is_some()),
-            ("purpose", self.purpose.is_some()),
-            ("outcome", self.outcome.is_some()),
-            ("kind", self.kind.is_some()),
-            ("period", self.from.or(self.until).is_some()),
+        // Without a column of their own: those of requester and end user are the auditor's.
+        let valued = |value: &Option<String>| value.as_ref().map(|value| format!(" {value}"));
+        let bare = |given: bool| given.then(String::new);
+        for (name, value) in [
+            ("subject", bare(self.subject.is_some())),
+            ("organisation", valued(&self.organisation)),
+            ("end_user", valued(&self.end_user)),
+            ("case", bare(self.case.is_some())),
+            ("protocol", bare(self.protocol.is_some())),
+            ("purpose", bare(self.purpose.is_some())),
+            ("outcome", valued(&self.outcome)),
+            ("kind", bare(self.kind.is_some())),
+            ("period", bare(self.from.or(self.until).is_some())),
         ] {
-            if given {
+            if let Some(value) = value {
                 names.push_str(if names.is_empty() { "criteria: " } else { ", " });
-                names.push_str(name);
+                names.extend([name, &value]);
             }
         }
         let text = |text: &'a Option<String>| text.as_deref().unwrap_or_default();

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::output::Output;
-use super::{Exit, Failure, policy, serve};
+use super::{Exit, Failure, policy, sources};
 use crate::clock;
 use crate::config::Config;
 use crate::disclosure::keys::LogKeys;
@@ -31,11 +31,11 @@ const ENACTED: &str = "every instrument in the folder counts as enacted and publ
 /// # Errors
 /// Where `serve` would not start, or an instrument is closed by a fault.
 pub fn run(args: &CheckConfigArgs, out: &mut dyn Write) -> Result<(), Failure> {
-    let config = Config::read(&args.config).map_err(Failure::configuration)?;
-    let vocabulary = Vocabulary::embedded().map_err(Failure::configuration)?;
+    let config = Config::read(&args.config).map_err(Failure::misconfigured)?;
+    let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
     let loaded = policy::load(&config, &vocabulary)?;
-    serve::sources(&config, &vocabulary)?;
-    LogKeys::load(&config.log.key).map_err(Failure::configuration)?;
+    sources::sources(&config, &vocabulary)?;
+    LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?;
 
     let now = clock::now();
     let in_force =

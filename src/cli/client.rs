@@ -1,6 +1,7 @@
 //! A caller: one method of the gateway, over mutual TLS, bytes in and bytes out. For the demo, the audit commands and
 //! the tests.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,12 +27,20 @@ pub struct Client {
 }
 
 /// What the gateway answered.
-#[derive(Debug)]
 pub struct Reply {
     /// The message.
     pub message: Bytes,
     /// The index of its entry in the log.
     pub log_index: Option<u64>,
+    /// The headers of the response.
+    pub headers: HeaderMap,
+}
+
+impl fmt::Debug for Reply {
+    /// Never the message: it is personal data.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("log_index", &self.log_index).finish_non_exhaustive()
+    }
 }
 
 /// How a call was refused.
@@ -56,8 +65,8 @@ impl Client {
     /// Where a file cannot be used.
     pub fn new(address: &str, ca: &Path, certificate: &Path, key: &Path) -> Result<Self, Failure> {
         let own = policy::credentials(certificate, key)?;
-        let authorities = tls::certificates(&policy::read(ca)?).map_err(Failure::configuration)?;
-        let config = tls::client_config(&own, &authorities, &[ALPN_H2]).map_err(Failure::configuration)?;
+        let authorities = tls::certificates(&policy::read(ca)?).map_err(Failure::misconfigured)?;
+        let config = tls::client_config(&own, &authorities, &[ALPN_H2]).map_err(Failure::misconfigured)?;
         let base = format!("https://{address}");
         let wrong = || Failure::configuration(format_args!("{address}: write the gateway as host:port"));
         let endpoint = base.parse().map_err(|_| wrong())?;
@@ -86,7 +95,9 @@ impl Client {
         let received = frame::receive(body, ANSWER).await.map_err(|_| Refusal::here("the answer broke off"))?;
         let trailers = received.trailers.unwrap_or_default();
         match (trailers.get(frame::STATUS).map(HeaderValue::as_bytes), received.message) {
-            (Some(b"0"), Some(message)) => Ok(Reply { message, log_index: index(&head.headers) }),
+            (Some(b"0"), Some(message)) => {
+                Ok(Reply { message, log_index: index(&head.headers), headers: head.headers })
+            }
             _ => Err(Refusal::of(&trailers, &head.headers)),
         }
     }

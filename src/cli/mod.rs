@@ -10,13 +10,17 @@ pub mod policy;
 pub mod protocol;
 mod sandbox;
 pub mod serve;
+mod sources;
 pub mod token;
 
+use std::error::Error;
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+
+use crate::domain::causes::causes;
 
 /// A gateway between authorities: only what a published instrument opens, and nothing before it is in the log
 #[derive(Debug, Parser)]
@@ -74,6 +78,16 @@ impl Failure {
         Self::new(Exit::Configuration, message)
     }
 
+    /// The configuration cannot be used, because of an error.
+    pub fn misconfigured(error: impl Error) -> Self {
+        Self::configuration(causes(&error))
+    }
+
+    /// Something that the command needs is not there, because of an error.
+    pub fn unreachable(error: impl Error) -> Self {
+        Self::unavailable(causes(&error))
+    }
+
     /// Something that the command needs is not there.
     pub fn unavailable(message: impl fmt::Display) -> Self {
         Self::new(Exit::Unavailable, message)
@@ -86,7 +100,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl std::error::Error for Failure {}
+impl Error for Failure {}
 
 /// Parses the command line, runs the command, and says how it ended.
 pub fn main() -> ExitCode {
@@ -112,8 +126,8 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args, out),
-        Command::Pki(args) => pki::run(&args, now(), out).map_err(Failure::configuration),
-        Command::Token(args) => token::run(&args, now(), out).map_err(Failure::configuration),
+        Command::Pki(args) => pki::run(&args, now(), out).map_err(Failure::misconfigured),
+        Command::Token(args) => token::run(&args, now(), out).map_err(Failure::misconfigured),
         Command::Protocol(args) => protocol::run(&args, out),
         Command::Log(args) => log::run(&args, out),
         Command::Sandbox(args) => sandbox::run(&args, out),

@@ -34,8 +34,8 @@ enum ProtocolCommand {
 /// Where a file cannot be read, or is at fault.
 pub fn run(args: &ProtocolArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let ProtocolCommand::Check(args) = &args.command;
-    let vocabulary = Vocabulary::embedded().map_err(Failure::configuration)?;
-    let catalogue = catalogue(args, &vocabulary).map_err(Failure::configuration)?;
+    let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
+    let catalogue = catalogue(args, &vocabulary).map_err(Failure::misconfigured)?;
     let sound = show(&catalogue, args.output, clock::now(), out)
         .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))?;
     if sound { Ok(()) } else { Err(Failure::new(Exit::Fault, "a faulty instrument opens nothing")) }

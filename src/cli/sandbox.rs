@@ -65,8 +65,8 @@ pub fn run(args: &SandboxArgs, out: &mut dyn Write) -> Result<(), Failure> {
         return Err(Failure::configuration("give --certificate, --key and --ca"));
     };
     let own = policy::credentials(certificate, key)?;
-    let authorities = tls::certificates(&policy::read(ca)?).map_err(Failure::configuration)?;
-    let tls = tls::source_server_config(&own, &authorities, &[]).map_err(Failure::configuration)?;
+    let authorities = tls::certificates(&policy::read(ca)?).map_err(Failure::misconfigured)?;
+    let tls = tls::source_server_config(&own, &authorities, &[]).map_err(Failure::misconfigured)?;
     let identifications = match args.identification.as_slice() {
         [] => IDENTIFICATIONS.map(str::to_owned).to_vec(),
         given => given.to_vec(),
@@ -84,7 +84,7 @@ pub fn run(args: &SandboxArgs, out: &mut dyn Write) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
     runtime.block_on(async {
-        let sandbox = Sandbox::start(settings).await.map_err(Failure::unavailable)?;
+        let sandbox = Sandbox::start(settings).await.map_err(Failure::unreachable)?;
         let bound = json!({
             "magda": sandbox.address(Played::Magda).to_string(),
             "housing": sandbox.address(Played::Housing).to_string(),
@@ -95,13 +95,13 @@ pub fn run(args: &SandboxArgs, out: &mut dyn Write) -> Result<(), Failure> {
                 .and_then(|()| std::fs::rename(&part, file))
                 .map_err(|error| Failure::unavailable(format_args!("{}: {error}", file.display())))?;
         }
-        writeln!(out, "{bound}").and_then(|()| out.flush()).map_err(Failure::unavailable)?;
-        tokio::signal::ctrl_c().await.map_err(Failure::unavailable)
+        writeln!(out, "{bound}").and_then(|()| out.flush()).map_err(Failure::unreachable)?;
+        tokio::signal::ctrl_c().await.map_err(Failure::unreachable)
     })
 }
 
 fn list(output: Output, out: &mut dyn Write) -> Result<(), Failure> {
-    let people = sandbox::list().map_err(Failure::unavailable)?;
+    let people = sandbox::list().map_err(Failure::unreachable)?;
     let written = match output {
         Output::Json => {
             let people: Vec<_> = people

@@ -7,16 +7,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::{Failure, policy};
+use super::{Failure, policy, sources::sources};
 use crate::audit::Ledger;
 use crate::clock;
-use crate::config::{Config, Wire as WireKind};
+use crate::config::Config;
 use crate::disclosure::entry::Kind;
 use crate::disclosure::keys::LogKeys;
 use crate::disclosure::log::{Health, Settings};
@@ -25,15 +25,13 @@ use crate::disclosure::record::{Column, RecordBuilder};
 use crate::disclosure::seal::Draft;
 use crate::disclosure::store::Store;
 use crate::disclosure::{DisclosureLog, Log};
+use crate::domain::causes::causes;
 use crate::domain::vocabulary::Vocabulary;
 use crate::gateway::{Gateway, Methods, Policy};
-use crate::identity::tls::{self, ALPN_H2};
 use crate::identity::token::TokenVerifier;
 use crate::rpc::audit::Audit;
 use crate::rpc::listener::{self, Shared, Worker};
 use crate::rpc::services::Services;
-use crate::source::magda::{self, MagdaSource};
-use crate::source::{Connection, GrpcSource, Planned, Sources, Wire};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::telemetry::{self, Meters};
 
@@ -56,15 +54,17 @@ const DEALT: usize = 64;
 /// Where the gateway cannot start, or its listener breaks.
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     telemetry::start_tracing();
-    let config = Config::read(&args.config).map_err(Failure::configuration)?;
+    let config = Config::read(&args.config).map_err(Failure::misconfigured)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
     runtime.block_on(async {
+        // Before the address is known: whoever knows it may send a signal.
+        let signals = Signals::heed()?;
         let running = start(config).await?;
         tracing::info!(gateway = %running.gateway, "serving");
-        until_told(&running).await?;
+        signals.until_told(&running).await;
         tracing::info!("draining");
         running.stop().await;
         tracing::info!("stopped");
@@ -72,22 +72,40 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     })
 }
 
-/// Returns on SIGTERM or SIGINT; reloads on SIGHUP.
-///
-/// # Errors
-/// Where signals cannot be received.
-pub async fn until_told(running: &Running) -> Result<(), Failure> {
-    let on = |kind| signal(kind).map_err(|error| Failure::unavailable(format_args!("signals: {error}")));
-    let (mut hangup, mut terminate, mut interrupt) =
-        (on(SignalKind::hangup())?, on(SignalKind::terminate())?, on(SignalKind::interrupt())?);
-    loop {
-        tokio::select! {
-            _ = hangup.recv() => match running.reload().await {
-                Ok(()) => tracing::info!("reloaded"),
-                Err(failure) => tracing::error!(%failure, "not reloaded: the old registry and instruments stand"),
-            },
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
+/// The signals that a gateway heeds.
+pub struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Heeds them from here on: one that comes while the gateway starts is not lost, and does not kill it.
+    ///
+    /// # Errors
+    /// Where signals cannot be received.
+    pub fn heed() -> Result<Self, Failure> {
+        let on = |kind| signal(kind).map_err(|error| Failure::unavailable(format_args!("signals: {error}")));
+        Ok(Self {
+            hangup: on(SignalKind::hangup())?,
+            terminate: on(SignalKind::terminate())?,
+            interrupt: on(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Returns on SIGTERM or SIGINT; reloads on SIGHUP.
+    pub async fn until_told(mut self, running: &Running) {
+        loop {
+            tokio::select! {
+                _ = self.hangup.recv() => match running.reload().await {
+                    Ok(()) => tracing::info!("reloaded"),
+                    Err(failure) => {
+                        tracing::error!(%failure, "not reloaded: the old registry and instruments stand");
+                    }
+                },
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+            }
         }
     }
 }
@@ -106,6 +124,9 @@ pub struct Running {
     drain: watch::Sender<bool>,
     log: Arc<Log>,
     threads: Vec<std::thread::JoinHandle<()>>,
+    /// One reload at a time, or an older policy could follow a newer one under its epoch.
+    reloading: Mutex<()>,
+    store: Option<SqliteStore>,
 }
 
 /// Starts a gateway on its SQLite log.
@@ -113,10 +134,11 @@ pub struct Running {
 /// # Errors
 /// Where a file, an address or the log cannot be used.
 pub async fn start(config: Config) -> Result<Running, Failure> {
-    let store = SqliteStore::open(SqliteSettings::new(&config.log.database))
-        .await
-        .map_err(|error| Failure::unavailable(format_args!("{}: {error}", config.log.database.display())))?;
-    start_with(config, store).await
+    let store = SqliteStore::open(SqliteSettings::new(&config.log.database)).await.map_err(|error| {
+        Failure::unavailable(format_args!("{}: {}", config.log.database.display(), causes(&error)))
+    })?;
+    let running = start_with(config, store.clone()).await?;
+    Ok(Running { store: Some(store), ..running })
 }
 
 /// Starts a gateway on a store of the caller's.
@@ -125,17 +147,18 @@ pub async fn start(config: Config) -> Result<Running, Failure> {
 /// Where a file, an address or the log cannot be used.
 pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, Failure> {
     telemetry::start_metrics();
-    let vocabulary = Arc::new(Vocabulary::embedded().map_err(Failure::configuration)?);
+    let vocabulary = Arc::new(Vocabulary::embedded().map_err(Failure::misconfigured)?);
     let loaded = policy::load(&config, &vocabulary)?;
     warn_of_broken(&loaded.catalogue);
-    let keys = Arc::new(LogKeys::load(&config.log.key).map_err(Failure::configuration)?);
+    let keys = Arc::new(LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?);
     let settings = Settings {
         deadline: Duration::from_millis(config.log.deadline_ms),
+        accept_missing_mark: config.log.accept_missing_mark,
         ..Settings::new(&config.log.origin)
     };
     let ledger = Arc::new(Reader::new(store.clone(), Arc::clone(&keys)));
     let log = Log::open(store, keys, config.log.head.clone(), settings, clock::now).await;
-    let log = Arc::new(log.map_err(Failure::unavailable)?);
+    let log = Arc::new(log.map_err(Failure::unreachable)?);
 
     let epoch = log.epoch();
     let (epoch, epochs) = watch::channel(epoch);
@@ -152,14 +175,14 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
         draining,
     });
     let reporter = HealthReporter::new();
-    reporter.set_service_status("", ServingStatus::Serving).await;
-    let health = HealthServer::new(HealthService::from_health_reporter(reporter));
+    let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
+    tokio::spawn(tell_health(Arc::clone(&log), reporter, shared.draining.clone()));
     let blueprint = Blueprint {
         log: Arc::clone(&log),
         ledger,
         health,
         vocabulary: Arc::clone(&vocabulary),
-        methods: Arc::new(Methods::of(&vocabulary).map_err(Failure::configuration)?),
+        methods: Arc::new(Methods::of(&vocabulary).map_err(Failure::misconfigured)?),
         policy: Arc::clone(&policy),
         epochs,
         tokens: Arc::new(TokenVerifier::new(&config.audience, TOKENS)),
@@ -171,7 +194,20 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let (workers, threads) = blueprint.workers()?;
     tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
     let metrics = serve_metrics(&config, &log).await?;
-    let running = Running { gateway, metrics, config, vocabulary, policy, epoch, shared, drain, log, threads };
+    let running = Running {
+        gateway,
+        metrics,
+        config,
+        vocabulary,
+        policy,
+        epoch,
+        shared,
+        drain,
+        log,
+        threads,
+        reloading: Mutex::new(()),
+        store: None,
+    };
     running.announce()?;
     Ok(running)
 }
@@ -181,7 +217,7 @@ async fn bind(wanted: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
-    listener.local_addr().map_err(Failure::unavailable)
+    listener.local_addr().map_err(Failure::unreachable)
 }
 
 async fn serve_metrics(config: &Config, log: &Arc<Log>) -> Result<Option<SocketAddr>, Failure> {
@@ -189,12 +225,40 @@ async fn serve_metrics(config: &Config, log: &Arc<Log>) -> Result<Option<SocketA
     let listener = bind(wanted).await?;
     let bound = address(&listener)?;
     let log = Arc::clone(log);
-    let live = move || match log.health() {
-        Health::Well | Health::MarkFailing(_) => Ok(()),
-        Health::Unavailable(why) | Health::Halted(why) => Err(format!("the disclosure log: {why}")),
-    };
-    tokio::spawn(telemetry::serve(listener, live));
+    tokio::spawn(telemetry::serve(listener, move || can_disclose(&log)));
     Ok(Some(bound))
+}
+
+/// Why nothing can be disclosed, if that is so.
+fn can_disclose(log: &Log) -> Result<(), String> {
+    match log.health() {
+        Health::Well | Health::MarkFailing(_) => Ok(()),
+        Health::Failing(why) | Health::Unavailable(why) | Health::Halted(why) => {
+            Err(format!("the disclosure log: {why}"))
+        }
+    }
+}
+
+/// Has `grpc.health.v1` follow the log, second by second, until the gateway drains: then nothing is served, and who
+/// watches is let go, or the drain would wait for them.
+async fn tell_health(log: Arc<Log>, mut reporter: HealthReporter, mut draining: watch::Receiver<bool>) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    let mut told = None;
+    loop {
+        tokio::select! {
+            _ = draining.wait_for(|&draining| draining) => break,
+            _ = seconds.tick() => {}
+        }
+        let serving = can_disclose(&log).is_ok();
+        if told != Some(serving) {
+            let status = if serving { ServingStatus::Serving } else { ServingStatus::NotServing };
+            reporter.set_service_status("", status).await;
+            told = Some(serving);
+        }
+    }
+    reporter.set_service_status("", ServingStatus::NotServing).await;
+    reporter.clear_service_status("").await;
+    reporter.set_service_status("", ServingStatus::NotServing).await;
 }
 
 fn warn_of_broken(catalogue: &crate::domain::catalogue::Catalogue) {
@@ -231,12 +295,15 @@ impl Blueprint {
             let (sender, dealt) = mpsc::channel(DEALT);
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
+                // What the log woke runs before what those wake in turn: answers to many calls then leave as one
+                // write, not each by itself.
+                .global_queue_interval(1)
                 .build()
                 .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
             let thread = std::thread::Builder::new()
                 .name(format!("sluis-{number}"))
                 .spawn(move || runtime.block_on(listener::serve(worker, dealt)))
-                .map_err(Failure::unavailable)?;
+                .map_err(Failure::unreachable)?;
             senders.push(sender);
             threads.push(thread);
         }
@@ -260,49 +327,6 @@ impl Blueprint {
     }
 }
 
-/// The sources of a configuration, each with connections of its own.
-///
-/// # Errors
-/// Where a certificate or an endpoint cannot be used.
-pub fn sources(config: &Config, vocabulary: &Vocabulary) -> Result<Sources, Failure> {
-    let mut sources = Sources::default();
-    for source in &config.sources {
-        let certificate = source.certificate.as_ref().unwrap_or(&config.tls.certificate);
-        let key = source.key.as_ref().unwrap_or(&config.tls.key);
-        let own = policy::credentials(certificate, key)?;
-        let authorities = tls::certificates(&policy::read(&source.ca)?).map_err(Failure::configuration)?;
-        let alpn: &[&[u8]] = match source.wire {
-            WireKind::Grpc => &[ALPN_H2],
-            WireKind::Magda => &[],
-        };
-        let client = tls::client_config(&own, &authorities, alpn).map_err(Failure::configuration)?;
-        let wrong = || {
-            Failure::configuration(format_args!(
-                "source \"{}\": write its endpoint as https://host:port",
-                source.name
-            ))
-        };
-        let wire = match source.wire {
-            WireKind::Grpc => {
-                let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
-                let connection = Connection::to(&endpoint, Arc::new(client)).ok_or_else(wrong)?;
-                let methods =
-                    vocabulary.methods().filter(|method| *method.source == source.name).map(|method| &**method);
-                let wire = GrpcSource::new(connection, &source.endpoint, config.limits.answer_bytes, methods);
-                Wire::Grpc(Box::new(wire.map_err(Failure::configuration)?))
-            }
-            WireKind::Magda => {
-                let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
-                let limits = magda::Limits { body: config.limits.answer_bytes, ..magda::Limits::default() };
-                let wire = MagdaSource::new(&endpoint, client, limits).map_err(|_| wrong())?;
-                Wire::Magda(Box::new(Planned::new(wire)))
-            }
-        };
-        sources.insert(&source.name, wire);
-    }
-    Ok(sources)
-}
-
 impl Running {
     /// Reads registry, trust and instruments anew. What identifies callers is replaced as one, and only if all of
     /// it can be used; an instrument that is broken closes alone. Raises the policy epoch first, so that no
@@ -311,13 +335,14 @@ impl Running {
     /// # Errors
     /// Where the old registry stays in force.
     pub async fn reload(&self) -> Result<(), Failure> {
+        let _one_at_a_time = self.reloading.lock().await;
         let loaded = policy::load(&self.config, &self.vocabulary)?;
         warn_of_broken(&loaded.catalogue);
         let detail = policy::describe(&loaded);
         let mut record = RecordBuilder::new();
         record.text(Column::Detail, &detail).bytes(Column::RegistryHash, loaded.registry.hash());
         let draft = Draft::new(Kind::Config, record.build());
-        self.log.raise_epoch(draft).await.map_err(Failure::unavailable)?;
+        self.log.raise_epoch(draft).await.map_err(Failure::unreachable)?;
         let epoch = self.log.epoch();
         self.policy.store(Arc::new(Policy { registry: loaded.registry, catalogue: loaded.catalogue, epoch }));
         self.shared.tls.store(loaded.tls);
@@ -341,6 +366,10 @@ impl Running {
         });
         let _ = joined.await;
         self.log.shutdown().await;
+        // The write-ahead log goes back into the file, so that the file alone is the log.
+        if let Some(store) = self.store {
+            store.close().await;
+        }
     }
 
     /// Writes the bound addresses, for who started the gateway on port 0.

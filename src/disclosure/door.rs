@@ -193,6 +193,11 @@ impl Withheld {
         }
     }
 
+    /// The question.
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
     /// The question alone; the answer is dropped.
     pub fn into_asked(self) -> Asked {
         self.asked

@@ -30,7 +30,7 @@ pub type Token = [u8; 16];
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum TokenKind {
-    /// The data subject.
+    /// The data subject: by the number that the source returned, or was asked about where it returned none.
     Subject = 0,
     /// The end user.
     User = 1,
@@ -38,15 +38,17 @@ pub enum TokenKind {
     Organisation = 2,
     /// The requester's case.
     Case = 3,
+    /// The data subject, by the number that was asked about, where the source returned another.
+    Asked = 4,
 }
 
 impl TokenKind {
     /// Every kind, in the order of the stored tokens.
-    pub const ALL: [Self; 4] = [Self::Subject, Self::User, Self::Organisation, Self::Case];
+    pub const ALL: [Self; 5] = [Self::Subject, Self::User, Self::Organisation, Self::Case, Self::Asked];
 
     fn label(self) -> &'static [u8] {
         match self {
-            Self::Subject => b"subj",
+            Self::Subject | Self::Asked => b"subj",
             Self::User => b"user",
             Self::Organisation => b"org",
             Self::Case => b"case",
@@ -297,7 +299,8 @@ mod tests {
     fn tokens_differ_by_kind_class_and_period() {
         let keys = LogKeys::from_secret(&[3; 64]);
         let mut seen = std::collections::HashSet::new();
-        for kind in TokenKind::ALL {
+        // The fifth is the first again, of another number.
+        for kind in TokenKind::ALL.into_iter().take(4) {
             for class in [Class::Administrative, Class::Disclosure] {
                 for period in [0, 1, 256] {
                     assert!(seen.insert(keys.token(class, period, kind, b"x")));

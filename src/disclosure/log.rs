@@ -135,6 +135,9 @@ impl Log {
 
     /// Appends a CONFIG entry and raises the policy epoch with it: whatever was judged under the
     /// epoch before and is not durable yet, is stale.
+    ///
+    /// Waits until the outcome is known, however long: after an error the epoch is what it was. An epoch that
+    /// was raised unnoticed would leave every answer stale under a policy that never comes.
     pub async fn raise_epoch(&self, draft: Draft) -> Result<Receipt, AppendError> {
         self.submit(draft, Effect::RaiseEpoch).await
     }
@@ -202,11 +205,19 @@ impl Log {
         let job = Job { entry, effect, reply: Some(reply), room: Some(room) };
         self.queue.send(Message::Append(job)).map_err(|_| AppendError::Unavailable)?;
         let mut waiting = Waiting { log: self, draft, answer };
-        match timeout(self.deadline, &mut waiting.answer).await {
-            Ok(Ok(Ok(receipt))) => Ok(receipt),
-            Ok(Ok(Err(Unappended::Stale(epoch)))) => Err(AppendError::Stale { epoch }),
-            Ok(Ok(Err(Unappended::Unfit))) => Err(AppendError::Unfit),
-            Ok(Err(_)) | Err(_) => Err(AppendError::Unavailable),
+        let answer = match effect {
+            Effect::RaiseEpoch => (&mut waiting.answer).await,
+            Effect::None | Effect::MarkRestart => match timeout(self.deadline, &mut waiting.answer).await {
+                Ok(answer) => answer,
+                Err(_) => return Err(AppendError::Unavailable),
+            },
+        };
+        match answer {
+            Ok(Ok(receipt)) => Ok(receipt),
+            Ok(Err(Unappended::Stale(epoch))) => Err(AppendError::Stale { epoch }),
+            Ok(Err(Unappended::Unfit)) => Err(AppendError::Unfit),
+            // Nothing was committed.
+            Err(_) => Err(AppendError::Unavailable),
         }
     }
 }

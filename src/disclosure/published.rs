@@ -21,6 +21,8 @@ pub enum Health {
     Well,
     /// They do, but the high-water mark cannot be moved: a rollback from here on may go unnoticed.
     MarkFailing(String),
+    /// The last one failed, for instance because the disk is full; each is tried.
+    Failing(String),
     /// They do not, and are refused at once until the database answers.
     Unavailable(String),
     /// They will not: the log must be looked at before it is opened again.
@@ -89,10 +91,22 @@ impl Shared {
         self.stopping() || matches!(**self.health.load(), Health::Unavailable(_) | Health::Halted(_))
     }
 
-    pub fn well(&self) {
+    /// The database answers: it is worth trying again.
+    pub fn answering(&self) {
         if matches!(**self.health.load(), Health::Unavailable(_)) {
             self.health.store(Arc::new(Health::Well));
         }
+    }
+
+    /// An append worked.
+    pub fn well(&self) {
+        if matches!(**self.health.load(), Health::Unavailable(_) | Health::Failing(_)) {
+            self.health.store(Arc::new(Health::Well));
+        }
+    }
+
+    pub fn failing(&self, reason: String) {
+        self.health.store(Arc::new(Health::Failing(reason)));
     }
 
     pub fn unavailable(&self, reason: String) {

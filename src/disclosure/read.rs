@@ -64,7 +64,8 @@ impl<S: Store> Reader<S> {
 
     /// The entries of a range that name a value, by index. A page may be short and have a next.
     ///
-    /// Looks in every month from the first entry's to the one after the last entry's.
+    /// Looks in every month between the first entry's and the one after the last entry's, whichever is earlier: a clock
+    /// may have been wrong when the log began.
     pub async fn find(
         &self,
         kind: TokenKind,
@@ -72,16 +73,26 @@ impl<S: Store> Reader<S> {
         range: Range<u64>,
         limit: usize,
     ) -> Result<Found, ReadError> {
+        // A number that has been replaced names the same person as the one that replaced it.
+        let kinds = if kind == TokenKind::Subject { &[kind, TokenKind::Asked][..] } else { &[kind] };
         let tokens = self.tokens(kind, value).await?;
         let end = range.end;
-        let indexes = self.store.find(kind, &tokens, range, limit).await?;
+        let mut indexes = Vec::new();
+        for &kind in kinds {
+            indexes.extend(self.store.find(kind, &tokens, range.clone(), limit).await?);
+        }
+        indexes.sort_unstable();
+        indexes.dedup();
+        indexes.truncate(limit);
         let next = indexes.last().map(|last| last + 1);
         let next = next.filter(|next| indexes.len() == limit && *next < end);
         let mut entries = Vec::with_capacity(indexes.len());
         for index in indexes {
             let found = self.entries(index..index + 1).await?;
             // The index is the database's word; the record is the log's.
-            let named = |entry: &Entry| seal::searchable(&entry.opened.record, kind) == Some(value);
+            let named = |entry: &Entry| {
+                kinds.iter().any(|&kind| seal::searchable(&entry.opened.record, kind) == Some(value))
+            };
             entries.extend(found.into_iter().filter(named));
         }
         Ok(Found { entries, next })
@@ -95,7 +106,8 @@ impl<S: Store> Reader<S> {
             Ok(leaf.ok_or(Fault { index, flaw: Flaw::Missing })?.period)
         };
         let Some(last) = size.checked_sub(1) else { return Ok(Vec::new()) };
-        let months = period(0).await?..=period(last).await?.saturating_add(1);
+        let (first, last) = (period(0).await?, period(last).await?);
+        let months = first.min(last)..=first.max(last).saturating_add(1);
         Ok(months.map(|month| self.keys.token(Class::Disclosure, month, kind, value)).collect())
     }
 }

@@ -29,7 +29,7 @@ macro_rules! columns {
 }
 
 columns! {
-    /// When the source was about to be asked (microseconds since 1970).
+    /// When the question was received (microseconds since 1970).
     TimeAsked = 1, "time_asked";
     /// When it was decided what leaves (microseconds since 1970).
     TimeSettled = 2, "time_settled";

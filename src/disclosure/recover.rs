@@ -216,7 +216,7 @@ impl fmt::Display for OpenError {
             Self::MarkMissing { mark, size } => write!(
                 f,
                 "the log has {size} entries and its high-water mark {mark} is missing: put it back, or set \
-                 accept_missing_mark for one start once you know that the database is the newest",
+                 log.accept_missing_mark = true for one start once you know that the database is the newest",
                 mark = mark.display()
             ),
             Self::Mark { mark, .. } => write!(f, "the high-water mark {}", mark.display()),

@@ -43,13 +43,13 @@ impl Draft {
     }
 }
 
-/// The four search tokens of an entry, 16 bytes each, zeros where there is no value.
+/// The five search tokens of an entry, 16 bytes each, zeros where there is no value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tokens(pub [u8; 64]);
+pub struct Tokens(pub [u8; 80]);
 
 impl Tokens {
     fn of(keys: &LogKeys, leaf: &Leaf, record: &Record) -> Self {
-        let mut tokens = [0; 64];
+        let mut tokens = [0; 80];
         for (slot, kind) in tokens.as_chunks_mut::<16>().0.iter_mut().zip(TokenKind::ALL) {
             if let Some(value) = searchable(record, kind) {
                 *slot = keys.token(leaf.class, leaf.period, kind, value);
@@ -74,6 +74,10 @@ pub(super) fn searchable(record: &Record, kind: TokenKind) -> Option<&[u8]> {
         TokenKind::User => record.bytes(Column::EndUser),
         TokenKind::Organisation => record.bytes(Column::Requester),
         TokenKind::Case => record.bytes(Column::Case),
+        TokenKind::Asked => {
+            let asked = record.bytes(Column::SubjectAsked);
+            asked.filter(|&asked| record.bytes(Column::SubjectReturned).is_some_and(|other| other != asked))
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The one writer of a log. It takes whatever has queued up while the last commit ran (natural
-//! group commit, no lingering), and answers nobody before the commit is durable.
+//! The one writer of a log. It takes whatever has queued up while the last commit ran (group
+//! commit; it lingers only where it is busy), and answers nobody before the commit is durable.
 //!
 //! Invariant: the head that it works from is its own last durable head. Whenever a commit's outcome
 //! is in doubt it reads the head back; a head that is neither the old nor the new one halts the log.
@@ -19,9 +19,15 @@ use super::merkle::Frontier;
 use super::seal::{self as sealing, Draft, SealedEntry};
 use super::store::{Appended, Batch, Head, Row, Store, StoreError};
 use super::walk::Walk;
+use crate::domain::causes::causes;
 
 /// How long to leave a failing database alone.
 const RETRY: Duration = Duration::from_millis(200);
+/// Entries of one commit from which on the log counts as busy.
+const BUSY: usize = 16;
+/// How long a busy log gathers entries before the next commit. A commit costs much the same whether it holds ten
+/// entries or a hundred; who asks alone never waits for this.
+const GATHER: Duration = Duration::from_millis(1);
 /// Entries taken into the search index at a time.
 const INDEX_CHUNK: u64 = 512;
 /// Entries that the search index may lag behind before indexing no longer waits for a quiet moment.
@@ -80,6 +86,7 @@ pub(super) struct Sequencer<S> {
     /// Closing entries that a failed commit left over.
     retained: Vec<Job>,
     failing: bool,
+    busy: bool,
     unindexed: u64,
 }
 
@@ -103,8 +110,23 @@ impl<S: Store> Sequencer<S> {
         let (batch, idle) = (settings.batch.clamp(1, 1024), settings.idle);
         let (Walk { tree, open }, head) = recovered;
         let (open, retained) = (open.into_iter().collect(), Vec::new());
-        let (failing, unindexed) = (false, head.size);
-        Self { store, keys, clock, shared, queue, batch, idle, tree, head, open, retained, failing, unindexed }
+        let (failing, busy, unindexed) = (false, false, head.size);
+        Self {
+            store,
+            keys,
+            clock,
+            shared,
+            queue,
+            batch,
+            idle,
+            tree,
+            head,
+            open,
+            retained,
+            failing,
+            busy,
+            unindexed,
+        }
     }
 
     /// Appends what opening the log calls for, before anything else is taken.
@@ -123,6 +145,7 @@ impl<S: Store> Sequencer<S> {
     pub async fn run(mut self) -> Result<(), Halted> {
         while let Some(jobs) = self.next_batch().await {
             let quiet = jobs.is_empty() && !self.queue.is_closed();
+            self.busy = jobs.len() >= BUSY;
             self.commit(jobs).await?;
             if quiet || self.unindexed > INDEX_LAG {
                 self.index().await;
@@ -137,6 +160,9 @@ impl<S: Store> Sequencer<S> {
 
     /// What to append next; empty when there is time to index; nothing at the end.
     async fn next_batch(&mut self) -> Option<Vec<Job>> {
+        if self.busy {
+            sleep(GATHER).await;
+        }
         let taken = self.retained.len().min(self.batch);
         let mut jobs: Vec<Job> = self.retained.drain(..taken).collect();
         let room = (self.batch - jobs.len()).max(1);
@@ -180,7 +206,7 @@ impl<S: Store> Sequencer<S> {
                     return Ok(());
                 }
                 Ok(Appended::Moved) => None,
-                Err(StoreError::Broken(error)) => return Err(Halted(error.to_string())),
+                Err(error @ StoreError::Broken(_)) => return Err(Halted(causes(&error))),
                 Err(error) => Some(error),
             };
             let stored = self.stored_head(&next.head).await?;
@@ -189,8 +215,10 @@ impl<S: Store> Sequencer<S> {
                 return Ok(());
             }
             if stored.epoch == self.head.epoch {
-                tracing::warn!(error = error.as_ref().map(tracing::field::display), "log append failed");
-                self.give_up(jobs);
+                // What a database says is of disks and locks, never of what was to be written.
+                let why = error.as_ref().map_or_else(|| "the head moved".to_owned(), |error| causes(error));
+                tracing::warn!(error = why, "log append failed");
+                self.give_up(jobs, why);
                 return Ok(());
             }
             self.head.epoch = stored.epoch;
@@ -262,13 +290,13 @@ impl<S: Store> Sequencer<S> {
                     if !same(&self.head) && !same(next) {
                         return Err(Halted("the database holds a head that this log did not make".into()));
                     }
-                    self.shared.well();
+                    self.shared.answering();
                     return Ok(stored);
                 }
                 Err(error) => {
-                    self.shared.unavailable(error.to_string());
+                    self.shared.unavailable(causes(&error));
                     if self.shared.stopping() {
-                        return Err(Halted(error.to_string()));
+                        return Err(Halted(causes(&error)));
                     }
                     sleep(RETRY).await;
                 }
@@ -281,6 +309,7 @@ impl<S: Store> Sequencer<S> {
         let from = self.head.size;
         self.unindexed += next.head.size - from;
         self.failing = false;
+        self.shared.well();
         self.tree = next.tree;
         self.head = next.head;
         self.shared.head.store(Arc::new(self.head.clone()));
@@ -311,8 +340,9 @@ impl<S: Store> Sequencer<S> {
     }
 
     /// Nothing was committed: who waits is told by the reply that is dropped, closing entries stay.
-    fn give_up(&mut self, jobs: Vec<Job>) {
+    fn give_up(&mut self, jobs: Vec<Job>, why: String) {
         self.failing = true;
+        self.shared.failing(why);
         self.retained.extend(jobs.into_iter().filter(|job| job.reply.is_none()));
     }
 
@@ -320,7 +350,7 @@ impl<S: Store> Sequencer<S> {
         match self.store.index(INDEX_CHUNK).await {
             Ok(remaining) => self.unindexed = remaining,
             Err(error) => {
-                tracing::warn!(%error, "search index not extended");
+                tracing::warn!(error = causes(&error), "search index not extended");
                 self.unindexed = 0;
             }
         }

@@ -110,6 +110,13 @@ impl Catalogue {
         self.protocols.get(id)
     }
 
+    /// Whether both are words of one instrument, in force or not: what others may be told, and not only what a caller
+    /// wrote.
+    pub fn publishes(&self, protocol: &str, purpose: &str) -> bool {
+        self.protocol(protocol)
+            .is_some_and(|known| known.versions().iter().any(|version| version.purpose(purpose).is_some()))
+    }
+
     /// All instruments that could be read, in force or not, by id, the latest version first.
     pub fn instruments(&self) -> impl Iterator<Item = &Instrument> {
         self.protocols.values().flat_map(|protocol| &protocol.versions)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::catalogue::{Catalogue, Protocol};
 use super::grant::Trie;
 use super::instrument::{Grant, PartyKey};
+use super::party::Role;
 use super::reason::{Denial, Reason};
 use super::request::ExchangeRequest;
 use jiff::Timestamp;
@@ -57,7 +58,8 @@ fn judge(request: &ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<(Arc<Gr
         knowledge.catalogue.protocol(&request.protocol).ok_or(Denial::from(Reason::ProtocolUnknown))?;
     let (kbo, ovo) = request.caller.requester.key();
     let requester = PartyKey { kbo, ovo };
-    if !named(protocol, requester) {
+    // Who is registered to answer or to audit only, does not ask, whatever an instrument says.
+    if !request.caller.requester.has(Role::Requester) || !named(protocol, requester) {
         return Err(Reason::RequesterNotParty.into());
     }
     let instrument = protocol
@@ -122,5 +124,92 @@ impl Permit {
     /// The policy epoch that the decision saw.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::*;
+    use super::*;
+
+    fn refused(request: ExchangeRequest, knowledge: &Knowledge<'_>) -> Option<Denial> {
+        decide(request, knowledge).err().map(|refusal| refusal.denial)
+    }
+
+    #[test]
+    fn what_is_not_declared_is_denied_each_with_its_reason() {
+        use Reason::*;
+        let attest = Some("person.name.last_names,person.civil_states.code");
+        for (kbo, method, protocol, purpose, fields, expected) in [
+            (LEUVEN, PERSON, "rr-leuven", "parking-offender", None, None),
+            (OCMW, PERSON, "rr-leuven", "parking-offender", None, None),
+            (LEUVEN, PERSON, "rr-leuven", "attest", attest, None),
+            (OCMW, HOUSING, "housing-sandbox", "rent-subsidy-followup", None, None),
+            (LEUVEN, PERSON, "unheard-of", "attest", None, Some(ProtocolUnknown)),
+            (LEUVEN, PERSON, "rr-leuven", "marketing", None, Some(PurposeUnknown)),
+            (LEUVEN, HOUSING, "rr-leuven", "attest", None, Some(PurposeNotCovered)),
+            (LEUVEN, PERSON, "rr-leuven", "parking-offender", attest, Some(FieldsNotCovered)),
+            (LEUVEN, PERSON, "rr-leuven", "attest", Some("person"), Some(FieldsNotCovered)),
+            (LEUVEN, PERSON, "rr-leuven", "attest", Some("no.such"), Some(FieldsNotCovered)),
+            (DIEST, PERSON, "rr-leuven", "attest", None, Some(RequesterNotParty)),
+            (OCMW, HOUSING, "housing-sandbox", "dwelling-quality", None, Some(RequesterNotParty)),
+            (DIEST, ISOLATION, "covid19-diest", "quarantine-enforcement", None, Some(ProtocolNotInForce)),
+            (KORTRIJK, PERSON, "rr-28-2009", "library-members", None, Some(ProtocolNotInForce)),
+        ] {
+            let denial =
+                refused(request(kbo, method, protocol, purpose, fields), &knowledge(&CATALOGUE, now()));
+            assert_eq!(denial.map(|denial| denial.reason), expected, "{kbo} {protocol} {purpose} {fields:?}");
+        }
+    }
+
+    #[test]
+    fn who_is_not_registered_to_ask_does_not() {
+        for (roles, expected) in [
+            (&[Role::Requester][..], None),
+            (&[Role::Auditor, Role::Requester], None),
+            (&[Role::Auditor], Some(Reason::RequesterNotParty)),
+            (&[Role::Source], Some(Reason::RequesterNotParty)),
+            (&[], Some(Reason::RequesterNotParty)),
+        ] {
+            let ask = request(LEUVEN, PERSON, "rr-leuven", "attest", None);
+            let ask = ExchangeRequest { caller: caller(LEUVEN, roles), ..ask };
+            let denial = refused(ask, &knowledge(&CATALOGUE, now()));
+            assert_eq!(denial.map(|denial| denial.reason), expected, "{roles:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_may_hold_no_more_than_declared() {
+        let ask = || request(LEUVEN, PERSON, "rr-leuven", "parking-offender", None);
+        let undeclared =
+            Knowledge { undeclared: |_, _| Ok(Some("language".into())), ..knowledge(&CATALOGUE, now()) };
+        let denial = refused(ask(), &undeclared).unwrap();
+        assert_eq!((denial.reason, denial.field.as_deref()), (Reason::FieldsNotCovered, Some("language")));
+        assert_eq!(denial.article.as_deref(), Some("first purpose"));
+        let garbage = Knowledge { undeclared: |_, _| Err(()), ..knowledge(&CATALOGUE, now()) };
+        assert_eq!(refused(ask(), &garbage).unwrap().reason, Reason::RequestMalformed);
+    }
+
+    #[test]
+    fn an_instrument_opens_within_its_days_only() {
+        let quarantine = || request(DIEST, ISOLATION, "covid19-diest", "quarantine-enforcement", None);
+        for (instant, open) in [
+            ("2021-01-11T22:59:59Z", false),
+            ("2021-01-11T23:00:00Z", true),
+            ("2022-03-11T22:59:59Z", true),
+            ("2022-03-11T23:00:00Z", false),
+        ] {
+            let denial = refused(quarantine(), &knowledge(&CATALOGUE, instant.parse().unwrap()));
+            assert_eq!(denial.is_none(), open, "{instant}");
+        }
+    }
+
+    #[test]
+    fn a_permit_names_what_was_judged() {
+        let permit = permit("parking-offender", Some("person.name.last_names"));
+        assert!(permit.narrowed() && permit.epoch() == 7);
+        assert!(permit.answer().covers("person.name.last_names"));
+        assert!(!permit.answer().covers("person.main_residence.house_number"));
+        assert_eq!(&*permit.grant().purpose, "parking-offender");
     }
 }

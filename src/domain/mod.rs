@@ -1,8 +1,11 @@
 //! What the gateway decides by, and how: pure, without clock, input or output.
 
 pub mod catalogue;
+pub mod causes;
 pub mod decide;
 pub mod facts;
+#[cfg(test)]
+mod fixture;
 pub mod grant;
 pub mod hex;
 pub mod instrument;

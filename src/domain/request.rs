@@ -7,7 +7,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::party::{Organisation, SystemName};
+use super::party::{Organisation, Role, SystemName};
 use super::reason::{Denial, Reason};
 use super::subject::{Insz, InszRules, holds_insz};
 use super::vocabulary::Method;
@@ -16,6 +16,8 @@ use super::vocabulary::Method;
 pub const MAX_REFERENCE: usize = 64;
 /// The most fields that a caller may name in `sluis-fields`.
 pub const MAX_FIELDS: usize = 256;
+/// The most bytes of all of them together: an entry names them, and has room for 64 KiB.
+pub const MAX_FIELDS_BYTES: usize = 32 * 1024;
 
 /// Who asks: the organisation by its registered key, the end user by its token.
 #[derive(Clone)]
@@ -34,6 +36,23 @@ pub struct Caller {
     pub asserted_by: Arc<str>,
     /// Hash of the registry by which all of this holds.
     pub registry: [u8; 32],
+}
+
+impl Caller {
+    /// Whether its own key is that of an auditor. A processor's is not: it is registered to ask for somebody, not to
+    /// read who asked what.
+    pub fn is_auditor(&self) -> bool {
+        self.processor.is_none() && self.requester.has(Role::Auditor)
+    }
+
+    /// Whether both are the same organisations and system, by what the registry says of them now.
+    pub fn is_same_party(&self, other: &Self) -> bool {
+        let parties = |caller: &Self| {
+            let processor = caller.processor.as_ref().map(|processor| processor.key());
+            (caller.requester.key(), processor)
+        };
+        parties(self) == parties(other) && self.system == other.system
+    }
 }
 
 /// The metadata of a call, as received.
@@ -175,6 +194,7 @@ pub fn is_reference(text: &str) -> bool {
 fn parse_fields(text: &str, today: Date) -> Result<Vec<Box<str>>, Denial> {
     let fields: Vec<Box<str>> = text.split(',').map(|path| path.trim().into()).collect();
     let well_formed = fields.len() <= MAX_FIELDS
+        && text.len() <= MAX_FIELDS_BYTES
         && fields.iter().all(|path| {
             !path.is_empty()
                 && path.len() <= 256
@@ -216,6 +236,8 @@ mod tests {
             ("person,,name", false),
             ("person.*", false),
             ("person.x85673003360", false),
+            (&vec!["x".repeat(100); 256].join(","), true),
+            (&vec!["x".repeat(200); 256].join(","), false),
         ] {
             assert_eq!(parse_fields(text, TODAY).is_ok(), good, "{text}");
         }

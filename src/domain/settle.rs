@@ -89,3 +89,97 @@ fn without_address(permit: &Permit) -> Verdict {
     }
     Verdict::WithoutAddress { answer: all.without(tells_where), withheld }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::*;
+    use super::*;
+
+    fn facts(change: impl Fn(&mut Facts)) -> Facts {
+        let mut facts = Facts { found: true, returned: Some(SUBJECT.into()), ..Facts::default() };
+        change(&mut facts);
+        facts
+    }
+
+    fn verdict(facts: &Facts) -> Result<&'static str, Reason> {
+        match settle(&permit("parking-offender", None), facts, &CATALOGUE, now()) {
+            Ok(Verdict::Nobody) => Ok("nobody"),
+            Ok(Verdict::All) => Ok("all"),
+            Ok(Verdict::WithoutAddress { .. }) => Ok("without address"),
+            Err(denial) => Err(denial.reason),
+        }
+    }
+
+    #[test]
+    fn only_an_answer_about_the_person_asked_for_leaves() {
+        let other = || Some("04622921841".into());
+        for (facts, expected) in [
+            (Facts::default(), Ok("nobody")),
+            (facts(|_| ()), Ok("all")),
+            (facts(|facts| facts.returned = other()), Err(Reason::SourceAnswerInvalid)),
+            (facts(|facts| facts.returned = None), Err(Reason::SourceAnswerInvalid)),
+            (
+                facts(|facts| {
+                    facts.returned = other();
+                    facts.replacement = other();
+                }),
+                Ok("all"),
+            ),
+            (
+                facts(|facts| {
+                    facts.returned = other();
+                    facts.replacement = Some("62710512470".into());
+                }),
+                Err(Reason::SourceAnswerInvalid),
+            ),
+            (facts(|facts| facts.replacement = other()), Ok("all")),
+        ] {
+            assert_eq!(verdict(&facts), expected);
+        }
+    }
+
+    #[test]
+    fn a_protected_address_is_withheld_until_its_protection_ends() {
+        for (until, expected) in [
+            (None, "without address"),
+            (Some("2035-01-01"), "without address"),
+            (Some("2026-11-22"), "without address"),
+            (Some("2026-11-21"), "all"),
+            (Some("2026-00-00"), "without address"),
+            (Some("soon"), "without address"),
+        ] {
+            let protected = facts(|facts| {
+                facts.protected_address = true;
+                facts.protected_until = until.map(Into::into);
+            });
+            assert_eq!(verdict(&protected), Ok(expected), "{until:?}");
+        }
+    }
+
+    #[test]
+    fn what_stays_of_a_protected_person_tells_no_place() {
+        let protected = facts(|facts| facts.protected_address = true);
+        let Ok(Verdict::WithoutAddress { answer, withheld }) =
+            settle(&permit("attest", None), &protected, &CATALOGUE, now())
+        else {
+            panic!("an address was to be withheld")
+        };
+        assert!(answer.covers("person.name.last_names") && answer.covers("person.civil_states.code"));
+        assert!(!answer.covers("person.main_residence.house_number"));
+        assert!(withheld.iter().all(|path| path.starts_with("person.main_residence.")), "{withheld:?}");
+        assert_eq!(withheld.len(), 6);
+    }
+
+    #[test]
+    fn the_text_that_permitted_must_still_be_in_force() {
+        let refused = |catalogue: &Catalogue| {
+            settle(&permit("attest", None), &facts(|_| ()), catalogue, now()).err().map(|denial| denial.reason)
+        };
+        let ended =
+            catalogue(|text| text.replace("from = 2024-01-01", "from = 2024-01-01\nuntil = 2026-11-21"));
+        let other = catalogue(|text| text.replace("\"person.civil_states.code\",", ""));
+        assert_eq!(refused(&CATALOGUE), None);
+        assert_eq!(refused(&ended), Some(Reason::ProtocolNotInForce));
+        assert_eq!(refused(&other), Some(Reason::ProtocolNotInForce));
+    }
+}

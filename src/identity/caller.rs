@@ -20,6 +20,10 @@ pub struct Shown<'a> {
     pub bearer: Option<&'a str>,
     /// The controller on whose behalf it asks, where it is a processor.
     pub on_behalf_of: Option<&'a str>,
+    /// The purpose that it names.
+    pub purpose: Option<&'a str>,
+    /// The case that it names.
+    pub case: Option<&'a str>,
 }
 
 /// Why a caller is not known, and what is known of it all the same.
@@ -40,7 +44,7 @@ pub fn identify(
     shown: Shown<'_>,
     now: Timestamp,
 ) -> Result<Caller, Unidentified> {
-    let Shown { peer, bearer, on_behalf_of } = shown;
+    let Shown { peer, bearer, on_behalf_of, purpose, case } = shown;
     let system = registry.caller(peer, now).map_err(|stranger| {
         let reason = match stranger {
             Stranger::Revoked | Stranger::StaleRevocations => Reason::CertificateRevoked,
@@ -55,6 +59,11 @@ pub fn identify(
     let end_user = tokens
         .verify(token, peer, &system.organisation, registry, now)
         .map_err(|_| known(Reason::TokenRejected))?;
+    // A token that its issuer made for one purpose or case is good for no other.
+    let other = |asserted: Option<&str>, named| asserted.is_some() && asserted != named;
+    if other(end_user.purpose(), purpose) || other(end_user.case(), case) {
+        return Err(known(Reason::TokenRejected));
+    }
     let (requester, processor) =
         parties(&system, on_behalf_of).ok_or_else(|| known(Reason::RequesterNotParty))?;
     Ok(Caller {

@@ -14,6 +14,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::Algorithm;
+use sha2::{Digest as _, Sha256};
 
 use self::cache::Cache;
 use self::claims::{Claims, Header};
@@ -109,13 +110,14 @@ impl TokenVerifier {
         if token.len() > MAX_LENGTH {
             return Err(TokenError::TooLong);
         }
-        let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(token);
+        let digest = Sha256::digest(token).into();
+        let known = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(&digest);
         if let Some(known) = known.filter(|known| known.is_for(organisation, registry)) {
             return known.admit(peer, now);
         }
         let verified = Arc::new(self.verify_anew(token, organisation, registry)?);
         let user = verified.admit(peer, now)?;
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(token, verified);
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, verified);
         Ok(user)
     }
 

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tonic::{Request, Response, Status};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use prost::Message as _;
 
-use super::exchange::arrival;
-use super::status::status;
+use super::exchange::{self, Body, Bounds};
 use crate::audit::{Ledger, Question, list, present};
-use crate::disclosure::{Known, Refused, Unlogged};
-use crate::domain::party::Role;
+use crate::disclosure::{Known, Receipt, Refused, Unlogged};
+use crate::domain::causes::causes;
 use crate::domain::reason::Reason;
-use crate::gateway::Gateway;
+use crate::gateway::{Arrival, Gateway};
 use crate::identity::certificate::PeerCertificate;
-use crate::proto::audit::audit_service_server::AuditService;
 use crate::proto::audit::{ListDisclosuresRequest, ListDisclosuresResponse};
 
 /// Path of the one method.
@@ -35,51 +35,56 @@ impl Audit {
         Self { gateway, ledger }
     }
 
+    /// Serves one question of at most `request_bytes` bytes.
+    pub async fn serve(
+        &self,
+        peer: &PeerCertificate,
+        request: Request<Incoming>,
+        request_bytes: usize,
+    ) -> Response<Body> {
+        let at = (self.gateway.clock)();
+        let (head, body) = request.into_parts();
+        let bounds = Bounds { request_bytes, deadline: DEADLINE };
+        let (body, left) = exchange::receive(&self.gateway, peer, &head.headers, body, bounds).await;
+        let arrival = exchange::arrival(at, LIST_DISCLOSURES, &head.headers, body, left);
+        match tokio::time::timeout(left, self.answer(peer, arrival)).await {
+            Ok(Ok((page, receipt))) => exchange::answer(&page.encode_to_vec(), &receipt),
+            Ok(Err(refused)) => exchange::refusal(&refused),
+            Err(_) => exchange::refusal(&Refused::unlogged(Unlogged::LogUnavailable)),
+        }
+    }
+
     async fn answer(
         &self,
-        request: Request<ListDisclosuresRequest>,
-    ) -> Result<ListDisclosuresResponse, Refused> {
-        let stranger = || Refused::unlogged(Unlogged::Stranger(Reason::CallerNotRegistered));
-        let peer = request.extensions().get::<Arc<PeerCertificate>>().cloned().ok_or_else(stranger)?;
-        let (metadata, _, message) = request.into_parts();
-        let headers = metadata.into_headers();
-        let at = (self.gateway.clock)();
-        let arrival = arrival(at, LIST_DISCLOSURES, &headers, Ok(bytes::Bytes::new()), DEADLINE);
-
+        peer: &PeerCertificate,
+        arrival: Arrival<'_>,
+    ) -> Result<(ListDisclosuresResponse, Receipt), Refused> {
         let policy = self.gateway.policy.load_full();
-        let caller = self.gateway.identify(&policy, &peer, &arrival).await?;
-        let known = Known::of_caller(&caller, at, arrival.path, &arrival.metadata);
-        if !caller.requester.has(Role::Auditor) {
-            return Err(self.gateway.log.refuse(&known, Reason::AuditorOnly.into()).await);
-        }
-        let Ok(question) = Question::parse(&message) else {
-            return Err(self.gateway.log.refuse(&known, Reason::RequestMalformed.into()).await);
+        let caller = self.gateway.identify(&policy, peer, &arrival).await?;
+        let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
+        let question = match arrival.body.as_ref().map_err(|&reason| reason).and_then(question) {
+            // Who is no auditor is told so, whatever it sent.
+            _ if !caller.is_auditor() => Err(Reason::AuditorOnly),
+            question => question,
+        };
+        let question = match question {
+            Ok(question) => question,
+            Err(reason) => return Err(self.gateway.log.refuse(&known, reason.into()).await),
         };
         let mut names = String::new();
         let written = self.gateway.log.audited(&known, |record| question.describe(record, &mut names)).await;
-        written.map_err(|_| Refused::unlogged(Unlogged::LogUnavailable))?;
+        let receipt = written.map_err(|_| Refused::unlogged(Unlogged::LogUnavailable))?;
         let page = list(&*self.ledger, &question).await.map_err(|error| {
-            tracing::error!(%error, "the log cannot be read for an auditor");
+            tracing::error!(error = causes(&error), "the log cannot be read for an auditor");
             Refused::unlogged(Unlogged::LogUnavailable)
         })?;
-        Ok(ListDisclosuresResponse {
-            disclosures: page.entries.iter().map(present).collect(),
-            next_page_token: page.next,
-            log_size: page.size,
-        })
+        let disclosures = page.entries.iter().map(present).collect();
+        let response = ListDisclosuresResponse { disclosures, next_page_token: page.next, log_size: page.size };
+        Ok((response, receipt))
     }
 }
 
-#[tonic::async_trait]
-impl AuditService for Audit {
-    async fn list_disclosures(
-        &self,
-        request: Request<ListDisclosuresRequest>,
-    ) -> Result<Response<ListDisclosuresResponse>, Status> {
-        match tokio::time::timeout(DEADLINE, self.answer(request)).await {
-            Ok(Ok(response)) => Ok(Response::new(response)),
-            Ok(Err(refused)) => Err(status(&refused)),
-            Err(_) => Err(status(&Refused::unlogged(Unlogged::LogUnavailable))),
-        }
-    }
+fn question(message: &bytes::Bytes) -> Result<Question, Reason> {
+    let request = ListDisclosuresRequest::decode(message.clone()).map_err(|_| Reason::RequestMalformed)?;
+    Question::parse(&request).map_err(|_| Reason::RequestMalformed)
 }

@@ -1,14 +1,16 @@
 //! Exchanges over HTTP/2: any method of the vocabulary, bytes in and bytes out. Nothing is written per service.
 
+use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
 
 use super::status::status;
-use crate::disclosure::{Receipt, Refused, Released};
+use crate::disclosure::{Receipt, Refused};
 use crate::domain::reason::Reason;
 use crate::domain::request::Metadata;
 use crate::frame::{self, FrameError, Single};
@@ -43,22 +45,49 @@ pub async fn serve(
 ) -> Response<Body> {
     let at = (gateway.clock)();
     let (head, body) = request.into_parts();
-    let left = frame::timeout(&head.headers).map_or(bounds.deadline, |asked| asked.min(bounds.deadline));
-    let body = tokio::time::timeout(left, frame::receive(body, bounds.request_bytes)).await;
-    let body = match body {
-        Ok(Ok(received)) => Ok(received.message.unwrap_or_default()),
-        Ok(Err(FrameError::TooLarge)) => Err(Reason::MessageTooLarge),
-        Ok(Err(FrameError::Malformed | FrameError::Broken)) | Err(_) => Err(Reason::RequestMalformed),
-    };
+    let (body, left) = receive(gateway, peer, &head.headers, body, bounds).await;
     let arrival = arrival(at, head.uri.path(), &head.headers, body, left);
     let done = gateway.exchange(peer, arrival).await;
     let took = (gateway.clock)().as_microsecond().saturating_sub(at.as_microsecond());
     let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial.reason);
     meters.count(outcome, u64::try_from(took).unwrap_or_default());
     match done {
-        Ok(released) => answer(released),
+        Ok(released) => {
+            let receipt = *released.receipt();
+            answer(&released.into_message(), &receipt)
+        }
         Err(refused) => refusal(&refused),
     }
+}
+
+/// Messages that are received at once, over all connections: with the bytes of one this bounds what callers can have
+/// us hold. The others wait, within their deadline, before the first byte.
+static RECEIVING: Semaphore = Semaphore::const_new(1024);
+
+/// The request message, and how long the caller still waits once it is here. A stranger's is not received: it is
+/// refused whatever it holds.
+pub(super) async fn receive(
+    gateway: &Gateway,
+    peer: &PeerCertificate,
+    headers: &HeaderMap,
+    body: Incoming,
+    bounds: Bounds,
+) -> (Result<Bytes, Reason>, Duration) {
+    let started = Instant::now();
+    let left = frame::timeout(headers).map_or(bounds.deadline, |asked| asked.min(bounds.deadline));
+    if !gateway.knows(peer) {
+        return (Err(Reason::CallerNotRegistered), left);
+    }
+    let receiving = async {
+        let _one_of_many = RECEIVING.acquire().await;
+        frame::receive(body, bounds.request_bytes).await
+    };
+    let message = match tokio::time::timeout(left, receiving).await {
+        Ok(Ok(received)) => Ok(received.message.unwrap_or_default()),
+        Ok(Err(FrameError::TooLarge)) => Err(Reason::MessageTooLarge),
+        Ok(Err(FrameError::Malformed | FrameError::Broken)) | Err(_) => Err(Reason::RequestMalformed),
+    };
+    (message, left.saturating_sub(started.elapsed()))
 }
 
 /// What a call brings, apart from its transport.
@@ -66,7 +95,7 @@ pub fn arrival<'a>(
     at: Timestamp,
     path: &'a str,
     headers: &'a HeaderMap,
-    body: Result<bytes::Bytes, Reason>,
+    body: Result<Bytes, Reason>,
     left: Duration,
 ) -> Arrival<'a> {
     Arrival {
@@ -92,12 +121,13 @@ fn metadata(headers: &HeaderMap) -> Metadata {
     }
 }
 
-/// A header that stands once. What stands twice says nothing: which one was meant?
+/// A header that stands once. What stands twice (which one was meant?) or is no text reads as empty: that is malformed
+/// wherever it matters, while an absent one may mean the usual.
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
+    match (values.next()?, values.next()) {
+        (value, None) => Some(value.to_str().unwrap_or_default()),
+        _ => Some(""),
     }
 }
 
@@ -108,15 +138,16 @@ fn trace_id(traceparent: &str) -> Option<&str> {
     (hexadecimal && id.bytes().any(|b| b != b'0') && traceparent.len() == 55).then_some(id)
 }
 
-fn answer(released: Released) -> Response<Body> {
-    let receipt = *released.receipt();
-    let mut response = Response::new(Either::Left(Single::answer(&released.into_message())));
+/// A message that may leave, and where the log says so.
+pub(super) fn answer(message: &[u8], receipt: &Receipt) -> Response<Body> {
+    let mut response = Response::new(Either::Left(Single::answer(message)));
     response.headers_mut().insert(CONTENT_TYPE, frame::CONTENT_TYPE);
-    name_entry(response.headers_mut(), &receipt);
+    name_entry(response.headers_mut(), receipt);
     response
 }
 
-fn refusal(refused: &Refused) -> Response<Body> {
+/// A refusal as a status.
+pub(super) fn refusal(refused: &Refused) -> Response<Body> {
     let mut response = status(refused).into_http::<tonic::body::Body>().map(Either::Right);
     if let Some(receipt) = refused.receipt() {
         name_entry(response.headers_mut(), receipt);
@@ -154,11 +185,12 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_stands_twice_says_nothing() {
+    fn a_header_that_stands_twice_is_not_an_absent_one() {
         let mut headers = HeaderMap::new();
-        headers.append("sluis-purpose", HeaderValue::from_static("a"));
-        assert_eq!(text(&headers, "sluis-purpose"), Some("a"));
-        headers.append("sluis-purpose", HeaderValue::from_static("b"));
-        assert_eq!(text(&headers, "sluis-purpose"), None);
+        assert_eq!(text(&headers, "sluis-fields"), None);
+        headers.append("sluis-fields", HeaderValue::from_static("a"));
+        assert_eq!(text(&headers, "sluis-fields"), Some("a"));
+        headers.append("sluis-fields", HeaderValue::from_static("b"));
+        assert_eq!(text(&headers, "sluis-fields"), Some(""));
     }
 }

@@ -21,12 +21,13 @@ use super::services::Services;
 use crate::config::Limits;
 use crate::gateway::Gateway;
 use crate::identity::certificate::PeerCertificate;
+use crate::identity::tls::ALPN_H2;
 use crate::stream::Gathered;
 use crate::telemetry::Meters;
 
-/// Flow-control windows, in bytes: a request is small, an answer may be large.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1 << 20;
+/// Flow-control windows, in bytes: requests are small, and what is sent before it is read takes memory.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
 /// Streams that a peer may reset before it is taken for an attacker.
 const RESETS: usize = 128;
 /// Bytes of answers that wait for one stream's window.
@@ -124,13 +125,25 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
         metrics::counter!("sluis_handshakes_failed_total").increment(1);
         return;
     };
+    // A client that names no protocol may mean another one: nothing is said to it.
+    if stream.get_ref().1.alpn_protocol() != Some(ALPN_H2) {
+        metrics::counter!("sluis_handshakes_failed_total").increment(1);
+        return;
+    }
     let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let Some(Ok(peer)) = certificate.map(|certificate| PeerCertificate::from_der(certificate)) else { return };
     let peer = Arc::new(peer);
+    // Names are compared, never trusted: the key alone identifies.
+    if let Some(system) = worker.gateway.policy.load().registry.system(peer.key())
+        && !system.named_by(&peer)
+    {
+        tracing::info!(organisation = %system.organisation.id, system = %system.name, "a certificate bears another name");
+    }
 
     let service = service_fn(|request| {
         let (worker, peer) = (Arc::clone(worker), Arc::clone(&peer));
-        async move { Ok::<_, Infallible>(respond(&worker, &peer, request).await) }
+        // Boxed: the transport moves what it serves from hand to hand, and an exchange is large.
+        Box::pin(async move { Ok::<_, Infallible>(respond(&worker, &peer, request).await) })
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

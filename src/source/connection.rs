@@ -56,7 +56,7 @@ impl Connection {
     /// sent once more on a new connection.
     ///
     /// # Errors
-    /// [`Unanswered`].
+    /// Where the peer cannot be reached, or breaks off.
     pub async fn send(&self, request: Request<Single>) -> Result<Response<Incoming>, Unanswered> {
         let mut sender = self.sender().await?;
         match sender.try_send_request(request).await {
@@ -78,10 +78,11 @@ impl Connection {
         if let Some(sender) = self.current() {
             return Ok(sender);
         }
-        let sender = tokio::time::timeout(CONNECT, self.connect())
-            .await
-            .map_err(|_| Unanswered::Unreachable)?
-            .map_err(|_| Unanswered::Unreachable)?;
+        let opened = tokio::time::timeout(CONNECT, self.connect()).await;
+        let sender = opened.unwrap_or_else(|late| Err(late.into())).map_err(|error| {
+            tracing::warn!(host = %self.host, port = self.port, %error, "a source cannot be reached");
+            Unanswered::Unreachable
+        })?;
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
         Ok(sender)
     }

@@ -54,7 +54,11 @@ impl GrpcSource {
         let asked = tokio::time::timeout(left, self.ask(request)).await;
         let answer = asked.map_err(|_| SourceError::TooSlow)??;
         let probes = self.facts.get(&question.method.path).ok_or(SourceError::Internal)?;
-        let facts = probes.facts(&answer).map_err(|_| SourceError::AnswerInvalid)?;
+        let facts = probes.facts(&answer).map_err(|error| match error {
+            // More than can be minimised, whatever the configuration takes.
+            FilterError::TooLarge => SourceError::AnswerTooLarge,
+            _ => SourceError::AnswerInvalid,
+        })?;
         Ok(Retrieved { answer, facts })
     }
 
@@ -126,9 +130,13 @@ impl FactProbes {
             return Ok(Facts::default());
         }
         let limits = Limits::default();
+        // Where an answer names several, it tells of none: whoever judges then refuses, or leaves a protection standing.
         let text = |probe: &Option<Probe>| match probe {
             None => Ok(None),
-            Some(probe) => probe.text(answer, &limits).map(|text| text.map(Into::into)),
+            Some(probe) => probe.texts(answer, &limits).map(|texts| match texts.split_first() {
+                Some((first, others)) if others.iter().all(|other| other == first) => Some((*first).into()),
+                _ => None,
+            }),
         };
         let protected_address = match &self.protected_address {
             None => false,
@@ -141,5 +149,28 @@ impl FactProbes {
             protected_address,
             protected_until: if protected_address { text(&self.protected_until)? } else { None },
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::grant::specimen::everything;
+
+    #[test]
+    fn an_answer_that_names_several_people_is_about_none_of_them() {
+        let inners = everything().get_field_by_name("inners").unwrap();
+        let kind = inners.kind();
+        let way = vec![inners, kind.as_message().unwrap().get_field_by_name("name").unwrap()];
+        let returned = Some(Probe::compile(&everything(), &way).unwrap());
+        let probes = FactProbes { returned, protected_address: None, protected_until: None };
+        // `inners` is field 18, `name` field 1.
+        for (answer, expected) in [
+            (&b"\x92\x01\x03\x0a\x01a"[..], Some("a")),
+            (b"\x92\x01\x03\x0a\x01a\x92\x01\x03\x0a\x01a", Some("a")),
+            (b"\x92\x01\x03\x0a\x01b\x92\x01\x03\x0a\x01a", None),
+        ] {
+            assert_eq!(probes.facts(answer).unwrap().returned.as_deref(), expected);
+        }
     }
 }

@@ -25,12 +25,13 @@ use crate::domain::grant::Trie;
 use crate::domain::instrument::Upstream;
 use crate::domain::reason::Reason;
 use crate::domain::vocabulary::Method;
+use crate::minimise::{self, Limits};
 
 /// A question, as a wire needs it.
 pub struct Question<'a> {
     /// What is asked.
     pub method: &'a Method,
-    /// The request message.
+    /// The request message, canonically encoded.
     pub body: &'a [u8],
     /// The fields that are granted; a wire need not read more than these and the facts.
     pub answer: &'a Trie,
@@ -69,6 +70,8 @@ pub enum SourceError {
     AnswerTooLarge,
     /// Its answer cannot be read.
     AnswerInvalid,
+    /// What the caller sent cannot be put in the source's words. It was not asked.
+    QuestionMalformed,
     /// The question could not be put.
     Internal,
 }
@@ -83,6 +86,7 @@ impl From<SourceError> for Reason {
             SourceError::SubjectNotRegistered => Self::SubjectNotRegistered,
             SourceError::AnswerTooLarge => Self::MessageTooLarge,
             SourceError::AnswerInvalid => Self::SourceAnswerInvalid,
+            SourceError::QuestionMalformed => Self::RequestMalformed,
             SourceError::Internal => Self::Internal,
         }
     }
@@ -130,9 +134,14 @@ impl Sources {
         let request = permit.request();
         let reference = asked.receipt().entry_id;
         let traceparent = traceparent(reference);
+        // The source is shown the declared fields in their one form: of two numbers only the one that was judged and
+        // logged, and nothing that order, padding or repetition could say beside the values.
+        let canonical = minimise::filter(&permit.grant().request, &request.body, &Limits::default())
+            .map_err(|_| SourceError::Internal)?
+            .bytes;
         let question = Question {
             method: &request.method,
-            body: &request.body,
+            body: &canonical,
             answer: permit.answer(),
             upstream: &permit.grant().upstream,
             reference,

@@ -1,7 +1,8 @@
 //! The log in one SQLite file: one connection writes, a few others read.
 
+use std::fs::File;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Connection, Row as _, SqliteConnection, SqlitePool};
@@ -25,15 +26,19 @@ struct Connections {
     /// Nothing: the last one failed and was given up, or the file is only read.
     writer: Mutex<Option<SqliteConnection>>,
     readers: SqlitePool,
+    /// Keeps other writers out; nothing where the file is only read.
+    alone: std::sync::Mutex<Option<File>>,
 }
 
 impl SqliteStore {
-    /// Opens the file for the gateway that writes it; there must be one only.
+    /// Opens the file for the gateway that writes it. There is one only: another is refused until this one is closed.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenSqliteError> {
+        let alone = std::sync::Mutex::new(Some(settings.alone()?));
+        settings.create()?;
         let mut writer = settings.writer().await?;
         prepare(&mut writer).await?;
         let readers = settings.readers();
-        Ok(Self(Arc::new(Connections { settings, writer: Mutex::new(Some(writer)), readers })))
+        Ok(Self(Arc::new(Connections { settings, writer: Mutex::new(Some(writer)), readers, alone })))
     }
 
     /// Opens a file to read it, beside a gateway that may be writing it.
@@ -42,7 +47,8 @@ impl SqliteStore {
         let mut reader = readers.acquire().await?;
         check_schema(&mut reader).await?;
         drop(reader);
-        Ok(Self(Arc::new(Connections { settings, writer: Mutex::new(None), readers })))
+        let (writer, alone) = (Mutex::new(None), std::sync::Mutex::new(None));
+        Ok(Self(Arc::new(Connections { settings, writer, readers, alone })))
     }
 
     /// Closes every connection; the write-ahead log goes back into the file.
@@ -52,6 +58,7 @@ impl SqliteStore {
             // All that matters is durable already.
             let _ = writer.close().await;
         }
+        self.0.alone.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// The writer, or a new one after the last has failed.

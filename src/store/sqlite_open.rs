@@ -1,6 +1,9 @@
 //! Opening an SQLite file so that a commit is durable, or not at all.
 
 use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +40,29 @@ impl SqliteSettings {
             .disable_statement_logging()
     }
 
+    /// Makes sure that nobody else writes, for as long as what it returns lives. A second gateway would be fenced off
+    /// by the head, but only after it had taken the log away from the first.
+    pub(super) fn alone(&self) -> Result<File, OpenSqliteError> {
+        let mut beside = self.file.as_os_str().to_owned();
+        beside.push(".lock");
+        // A file of its own: closing the database would drop SQLite's locks.
+        let lock = own(OpenOptions::new().write(true).create(true).truncate(false)).open(beside);
+        let lock = lock.map_err(OpenSqliteError::File)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(lock),
+            Err(TryLockError::WouldBlock) => Err(OpenSqliteError::Taken),
+            Err(TryLockError::Error(error)) => Err(OpenSqliteError::File(error)),
+        }
+    }
+
+    /// Makes the file, for its owner alone: SQLite gives the write-ahead log the same mode.
+    pub(super) fn create(&self) -> Result<(), OpenSqliteError> {
+        match own(OpenOptions::new().write(true).create_new(true)).open(&self.file) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(OpenSqliteError::File(error)),
+            _ => Ok(()),
+        }
+    }
+
     /// The one connection that writes.
     pub(super) async fn writer(&self) -> Result<SqliteConnection, sqlx::Error> {
         let mut options = self
@@ -61,6 +87,10 @@ impl SqliteSettings {
             .max_lifetime(None)
             .connect_lazy_with(self.options().read_only(true))
     }
+}
+
+fn own(options: &mut OpenOptions) -> &mut OpenOptions {
+    options.mode(0o600)
 }
 
 /// Brings the schema up to date, and makes sure of what durability rests on.
@@ -94,6 +124,10 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<(), OpenSqli
 /// Why a file is not opened.
 #[derive(Debug)]
 pub enum OpenSqliteError {
+    /// The file, or its lock, cannot be made.
+    File(io::Error),
+    /// Another process writes it.
+    Taken,
     /// SQLite refuses.
     Database(sqlx::Error),
     /// The schema cannot be brought up to date.
@@ -109,6 +143,10 @@ pub enum OpenSqliteError {
 impl fmt::Display for OpenSqliteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::File(_) => f.write_str("the log's SQLite file or its lock cannot be made"),
+            Self::Taken => {
+                f.write_str("another gateway writes this log: stop it first, or give this one its own")
+            }
             Self::Database(_) => f.write_str("the log's SQLite file cannot be opened"),
             Self::Migration(_) => f.write_str("the log's schema cannot be brought up to date"),
             Self::Newer(version) => {
@@ -123,6 +161,7 @@ impl fmt::Display for OpenSqliteError {
 impl std::error::Error for OpenSqliteError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
+            Self::File(source) => Some(source),
             Self::Database(source) => Some(source),
             Self::Migration(source) => Some(source),
             _ => None,

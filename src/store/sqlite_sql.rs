@@ -40,14 +40,14 @@ pub const FIND_TAIL: &str = "SELECT idx, substr(tokens, $1 * 16 + 1, 16) FROM lo
 /// for no value.
 pub const INDEX: &str = "INSERT INTO log_search (kind, token, idx) \
      SELECT k.kind, substr(p.tokens, k.kind * 16 + 1, 16), p.idx FROM log_payload p \
-     CROSS JOIN (SELECT column1 AS kind FROM (VALUES (0), (1), (2), (3))) k \
+     CROSS JOIN (SELECT column1 AS kind FROM (VALUES (0), (1), (2), (3), (4))) k \
      WHERE p.idx >= $1 AND p.idx < $2 AND substr(p.tokens, k.kind * 16 + 1, 16) <> zeroblob(16) \
      ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING";
 
 pub const MOVE_INDEXED: &str = "UPDATE log_indexed SET size = $1 WHERE id = 1 AND size = $2";
 
 pub const UNSEARCHABLE: &str = "SELECT min(p.idx) FROM log_payload p \
-     CROSS JOIN (SELECT column1 AS kind FROM (VALUES (0), (1), (2), (3))) k \
+     CROSS JOIN (SELECT column1 AS kind FROM (VALUES (0), (1), (2), (3), (4))) k \
      WHERE p.idx >= $1 AND p.idx < min($2, (SELECT size FROM log_indexed WHERE id = 1)) \
      AND substr(p.tokens, k.kind * 16 + 1, 16) <> zeroblob(16) \
      AND NOT EXISTS (SELECT 1 FROM log_search s WHERE s.kind = k.kind \

@@ -8,6 +8,13 @@
     reason = "for tests, which may fail loudly"
 )]
 
+pub mod caller;
+pub mod child;
+pub mod document;
+pub mod flock;
+pub mod source;
+pub mod stage;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -6,12 +6,13 @@ mod story;
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use setting::{AUDIENCE, Party, Setting};
 
-use super::{Exit, Failure, log, policy, sandbox::IDENTIFICATIONS, serve};
+use super::{Exit, Failure, log, policy, sandbox::IDENTIFICATIONS, serve, serve::Signals};
 use crate::clock;
 use crate::config::Config;
 use crate::identity::tls;
@@ -67,7 +68,7 @@ async fn play(dir: &Path, stay: bool, out: &mut dyn Write) -> Result<(), Failure
         ),
     )?;
 
-    let config = Config::read(&setting.config()).map_err(Failure::configuration)?;
+    let config = Config::read(&setting.config()).map_err(Failure::misconfigured)?;
     let running = serve::start(config.clone()).await?;
     setting.announce(running.gateway)?;
     say(out, format_args!("Gateway: {}, log in {}\n", running.gateway, config.log.database.display()))?;
@@ -75,6 +76,16 @@ async fn play(dir: &Path, stay: bool, out: &mut dyn Write) -> Result<(), Failure
     let told = story::tell(&setting, running.gateway, &mut sources, out).await?;
     let verified = log::verify(&config, vec![running.checkpoint()]).await?;
     let size = verified.report.size;
+    let kept = if stay {
+        // The partner that the story took down is there again, at its old address.
+        let again = start_sources(&setting, any, housing).await?;
+        let endpoints = setting.dir.join("endpoints.json");
+        say(out, format_args!("All stays up; see {}. Stop with Ctrl-C.", endpoints.display()))?;
+        Some((again, Signals::heed()?))
+    } else {
+        None
+    };
+    // Last, so that whoever waits for this line finds everything as it will stay.
     say(
         out,
         format_args!("demo: {} released, {} refused, log verified at size {size}", told.released, told.refused),
@@ -85,18 +96,8 @@ async fn play(dir: &Path, stay: bool, out: &mut dyn Write) -> Result<(), Failure
             format_args!("{} exchanges did not end as they should", told.surprises),
         ));
     }
-    if stay {
-        // The partner that the story took down is there again, at its old address.
-        let again = start_sources(&setting, any, housing).await?;
-        say(
-            out,
-            format_args!(
-                "All stays up; see {}. Stop with Ctrl-C.",
-                setting.dir.join("endpoints.json").display()
-            ),
-        )?;
-        serve::until_told(&running).await?;
-        drop(again);
+    if let Some((_again, signals)) = kept {
+        signals.until_told(&running).await;
     }
     running.stop().await;
     Ok(())
@@ -105,8 +106,8 @@ async fn play(dir: &Path, stay: bool, out: &mut dyn Write) -> Result<(), Failure
 async fn start_sources(setting: &Setting, magda: SocketAddr, housing: SocketAddr) -> Result<Sandbox, Failure> {
     let own = policy::credentials(&setting.sources.certificate, &setting.sources.key)?;
     let authorities =
-        tls::certificates(&policy::read(&setting.authority())?).map_err(Failure::configuration)?;
-    let tls = tls::source_server_config(&own, &authorities, &[]).map_err(Failure::configuration)?;
+        tls::certificates(&policy::read(&setting.authority())?).map_err(Failure::misconfigured)?;
+    let tls = tls::source_server_config(&own, &authorities, &[]).map_err(Failure::misconfigured)?;
     let settings = Settings {
         magda,
         housing,
@@ -120,9 +121,11 @@ async fn start_sources(setting: &Setting, magda: SocketAddr, housing: SocketAddr
 
 fn fresh_folder() -> Result<PathBuf, Failure> {
     let mut random = [0; 8];
-    getrandom::fill(&mut random).map_err(Failure::unavailable)?;
-    let name = format!("sluis-demo-{:016x}", u64::from_be_bytes(random));
-    Ok(std::env::temp_dir().join(name))
+    getrandom::fill(&mut random).map_err(Failure::unreachable)?;
+    let dir = std::env::temp_dir().join(format!("sluis-demo-{:016x}", u64::from_be_bytes(random)));
+    // For its owner alone: it holds keys.
+    std::fs::DirBuilder::new().mode(0o700).create(&dir).map_err(Failure::unreachable)?;
+    Ok(dir)
 }
 
 /// A line, seen at once.

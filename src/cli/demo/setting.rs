@@ -87,32 +87,37 @@ impl Setting {
     /// # Errors
     /// Where the folder cannot be written.
     pub fn make(dir: &Path, now: Timestamp) -> Result<Self, Failure> {
-        let dir = std::path::absolute(dir).map_err(Failure::unavailable)?;
+        let dir = std::path::absolute(dir).map_err(Failure::unreachable)?;
+        if dir.join("pki").exists() {
+            return Err(Failure::configuration(format_args!(
+                "{}: holds a demo already: remove it, or give another --dir. (To start its gateway again: sluis serve \
+                 --config {0}/sluis.toml)",
+                dir.display()
+            )));
+        }
         make_folder(&dir.join("protocols"))?;
-        let pki = Pki::create(&dir.join("pki"), now).map_err(Failure::unavailable)?;
+        let pki = Pki::create(&dir.join("pki"), now).map_err(Failure::unreachable)?;
         let local = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let issue = |profile, organisation: Option<&str>, name: &str, sans: &[String]| {
-            let name: SystemName = name.parse().map_err(Failure::configuration)?;
+            let name: SystemName = name.parse().map_err(Failure::misconfigured)?;
             let organisation: Option<OrganisationId> =
-                organisation.map(str::parse).transpose().map_err(Failure::configuration)?;
+                organisation.map(str::parse).transpose().map_err(Failure::misconfigured)?;
             let subject = Subject { name: &name, organisation: organisation.as_ref(), sans };
-            pki.issue(profile, subject, now).map_err(Failure::unavailable)
+            pki.issue(profile, subject, now).map_err(Failure::unreachable)
         };
         let gateway = issue(Profile::Gateway, None, "gateway", &local)?;
         let sources = issue(Profile::Source, None, "sources", &local)?;
         let mut parties = Vec::new();
         for (organisation, _, _, role, system) in ORGANISATIONS {
             let issued = issue(Profile::Caller, Some(organisation), system, &[])?;
-            let id: OrganisationId = organisation.parse().map_err(Failure::configuration)?;
-            let issuer_key = pki.issuer(&id).map_err(Failure::unavailable)?.key;
+            let id: OrganisationId = organisation.parse().map_err(Failure::misconfigured)?;
+            let issuer_key = pki.issuer(&id).map_err(Failure::unreachable)?.key;
             parties.push(Party { organisation, system, role, issued, issuer_key });
         }
         for (name, text) in INSTRUMENTS {
             write(&dir.join("protocols").join(name), text)?;
         }
-        if !dir.join("log.key").exists() {
-            LogKeys::create(&dir.join("log.key")).map_err(Failure::unavailable)?;
-        }
+        LogKeys::create(&dir.join("log.key")).map_err(Failure::unreachable)?;
         let setting = Self { dir, parties, sources, pki, gateway };
         write(&setting.dir.join("pki/registry.toml"), &setting.registry())?;
         Ok(setting)
@@ -201,7 +206,7 @@ ca = "{ca}"
     /// # Errors
     /// Where the folder cannot be written, or this program's own path is not known.
     pub fn announce(&self, gateway: SocketAddr) -> Result<(), Failure> {
-        let program = std::env::current_exe().map_err(Failure::unavailable)?;
+        let program = std::env::current_exe().map_err(Failure::unreachable)?;
         let clients: Vec<Value> = self.parties.iter().map(|party| client(&program, party)).collect();
         let endpoints = json!({
             "gateway": gateway.to_string(),

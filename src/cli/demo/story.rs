@@ -13,12 +13,20 @@ use crate::cli::output::Output;
 use crate::cli::{Failure, log, token};
 use crate::clock;
 use crate::domain::vocabulary::{Method, Vocabulary};
-use crate::proto::audit::ListDisclosuresRequest;
+use crate::proto::audit::{Disclosure, ListDisclosuresRequest};
 use crate::sandbox::{Played, Sandbox};
 
 const PERSON: &str = "/sluis.rijksregister.v1.PersonService/GetPerson";
 const HOUSING: &str = "/sandbox.housing.v1.HousingService/GetHousingFile";
 const ISOLATION: &str = "/sluis.zorg.v1.IsolationService/GetIsolation";
+
+/// The case that every question of the story belongs to.
+const CASE: &str = "DEMO-2026/1";
+
+const PIETER: &str = "84631230189";
+const ANNELIES: &str = "86710230694";
+const HILDE: &str = "88690338414";
+const NOBODY: &str = "85673003360";
 
 /// One exchange of the story.
 struct Scene {
@@ -53,62 +61,54 @@ const fn scene(what: &'static str, subject: &'static str, ends: Ends) -> Scene {
 }
 
 const STORY: [Scene; 13] = [
-    scene("The city writes to a parking offender: name and address", "84631230189", Ends::Released),
+    scene("The city writes to a parking offender: name and address", PIETER, Ends::Released),
     Scene {
         who: "ocmw-leuven",
         purpose: "attest",
         ..scene(
             "The OCMW issues an attest: civil state and place in the household too",
-            "86710230694",
+            ANNELIES,
             Ends::Released,
         )
     },
     Scene {
         fields: Some("person.name.last_names"),
-        ..scene("The city asks for less than it may", "86710230694", Ends::Released)
+        ..scene("The city asks for less than it may", ANNELIES, Ends::Released)
     },
-    scene("A protected address is withheld, and looks like one that is absent", "88690338414", Ends::Released),
-    scene("Nobody has this number: an answer about a person too", "85673003360", Ends::Released),
+    scene("A protected address is withheld, and looks like one that is absent", HILDE, Ends::Released),
+    scene("Nobody has this number: an answer about a person too", NOBODY, Ends::Released),
     Scene {
         who: "ocmw-leuven",
         method: HOUSING,
         protocol: "housing-sandbox",
         purpose: "rent-subsidy-followup",
-        ..scene("The OCMW asks the housing partner, over gRPC", "84631230189", Ends::Released)
+        ..scene("The OCMW asks the housing partner, over gRPC", PIETER, Ends::Released)
     },
     Scene {
         fields: Some("person.name.last_names,person.civil_states.code"),
         ..scene(
             "The city asks for a civil state, which its purpose does not open",
-            "84631230189",
+            PIETER,
             Ends::Refused("FIELDS_NOT_COVERED"),
         )
     },
     Scene {
         purpose: "marketing",
-        ..scene("The city invents a purpose", "84631230189", Ends::Refused("PURPOSE_UNKNOWN"))
+        ..scene("The city invents a purpose", PIETER, Ends::Refused("PURPOSE_UNKNOWN"))
     },
     Scene {
         who: "ocmw-leuven",
         protocol: "housing-sandbox",
         purpose: "dwelling-quality",
         method: HOUSING,
-        ..scene(
-            "The OCMW relies on a purpose that is the city's",
-            "84631230189",
-            Ends::Refused("REQUESTER_NOT_PARTY"),
-        )
+        ..scene("The OCMW relies on a purpose that is the city's", PIETER, Ends::Refused("REQUESTER_NOT_PARTY"))
     },
     Scene {
         who: "stad-diest",
         protocol: "covid19-diest",
         purpose: "quarantine-enforcement",
         method: ISOLATION,
-        ..scene(
-            "Diest relies on a protocol that has expired",
-            "84631230189",
-            Ends::Refused("PROTOCOL_NOT_IN_FORCE"),
-        )
+        ..scene("Diest relies on a protocol that has expired", PIETER, Ends::Refused("PROTOCOL_NOT_IN_FORCE"))
     },
     Scene {
         who: "stad-kortrijk",
@@ -116,20 +116,20 @@ const STORY: [Scene; 13] = [
         purpose: "library-members",
         ..scene(
             "Kortrijk relies on a deliberation that a narrower one replaced",
-            "84631230189",
+            PIETER,
             Ends::Refused("PROTOCOL_NOT_IN_FORCE"),
         )
     },
     Scene {
         who: "stad-diest",
-        ..scene("Diest relies on an instrument of Leuven", "84631230189", Ends::Refused("REQUESTER_NOT_PARTY"))
+        ..scene("Diest relies on an instrument of Leuven", PIETER, Ends::Refused("REQUESTER_NOT_PARTY"))
     },
     Scene {
         who: "ocmw-leuven",
         method: HOUSING,
         protocol: "housing-sandbox",
         purpose: "rent-subsidy-followup",
-        ..scene("The housing partner is down", "84631230189", Ends::Refused("SOURCE_UNAVAILABLE"))
+        ..scene("The housing partner is down", PIETER, Ends::Refused("SOURCE_UNAVAILABLE"))
     },
 ];
 
@@ -144,7 +144,7 @@ pub struct Told {
     pub surprises: usize,
 }
 
-/// Plays the story, and shows what the auditor sees of it.
+/// Plays the story, then tells of each exchange what the caller saw and what the auditor sees in the log.
 ///
 /// # Errors
 /// Where a client cannot be made, or the auditor is refused.
@@ -154,36 +154,82 @@ pub async fn tell(
     sources: &mut Sandbox,
     out: &mut dyn Write,
 ) -> Result<Told, Failure> {
-    let vocabulary = Vocabulary::embedded().map_err(Failure::configuration)?;
-    let mut told = Told::default();
-    for (number, scene) in STORY.iter().enumerate() {
+    let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
+    let mut ends = Vec::new();
+    for scene in &STORY {
         if matches!(scene.ends, Ends::Refused("SOURCE_UNAVAILABLE")) {
             sources.stop(Played::Housing).await;
         }
         let method = vocabulary
             .method(scene.method)
             .ok_or_else(|| Failure::configuration(format_args!("{} is not in the vocabulary", scene.method)))?;
+        ends.push((scene, method, play(setting, gateway, method, scene).await?));
+    }
+
+    let (client, token) = login(setting, gateway, "audit-leuven")?;
+    let request = ListDisclosuresRequest { case: CASE.to_owned(), ..ListDisclosuresRequest::default() };
+    let entries = log::ask(&client, &token, request, usize::MAX).await?;
+    let mut told = Told::default();
+    for (number, (scene, method, ended)) in ends.iter().enumerate() {
         say(out, format_args!("{:>2}. {}", number + 1, scene.what))?;
-        let ended = play(setting, gateway, method, scene).await?;
-        let (expected, line) = match (&ended, &scene.ends) {
-            (Ok(reply), ends) => {
+        say(out, format_args!("    {} asks under {}, for {}", scene.who, scene.protocol, scene.purpose))?;
+        let (index, line, expected) = match ended {
+            Ok(reply) => {
                 told.released += 1;
-                (matches!(ends, Ends::Released), released(method, reply))
+                (reply.log_index, released(method, reply), matches!(scene.ends, Ends::Released))
             }
-            (Err(refusal), ends) => {
+            Err(refusal) => {
                 told.refused += 1;
                 let reason = refusal.reason.as_deref();
-                (matches!(ends, Ends::Refused(expected) if reason == Some(expected)), refused(refusal))
+                let expected = matches!(scene.ends, Ends::Refused(expected) if reason == Some(expected));
+                (refusal.log_index, refused(refusal), expected)
             }
         };
-        say(out, format_args!("    {} asks {} for {}: {line}", scene.who, scene.protocol, scene.purpose))?;
-        if !expected {
+        say(out, format_args!("    caller: {line}"))?;
+        let entry = entries.iter().find(|entry| Some(entry.index) == index);
+        say(out, format_args!("    log:    {}", entry.map_or_else(|| "no entry".to_owned(), logged)))?;
+        if !expected || entry.is_none() {
             told.surprises += 1;
             say(out, format_args!("    This is not how it should end"))?;
         }
     }
-    audit(setting, gateway, out).await?;
+    let about: Vec<_> = entries.into_iter().filter(|entry| entry.subject_asked == ANNELIES).collect();
+    say(out, format_args!("\nWhat the auditor finds about the person with number {ANNELIES}:"))?;
+    log::show(&about, Output::Table, out)
+        .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))?;
     Ok(told)
+}
+
+/// What the log says of an exchange: names of fields, never values.
+fn logged(entry: &Disclosure) -> String {
+    let mut text = format!("index {}, {}", entry.index, entry.outcome);
+    let withheld: Vec<String> =
+        entry.fields_withheld.iter().map(|one| format!("{} ({})", one.field, one.reason)).collect();
+    for (what, fields) in
+        [("requested", &entry.fields_requested), ("released", &entry.fields_released), ("withheld", &withheld)]
+    {
+        if !fields.is_empty() {
+            let _ = write!(text, "\n            {what}: {}", wrapped(fields));
+        }
+    }
+    text
+}
+
+/// Names joined by commas, in lines that a terminal shows whole.
+fn wrapped(names: &[String]) -> String {
+    let mut text = String::new();
+    let mut width = 0;
+    for (number, name) in names.iter().enumerate() {
+        if number > 0 {
+            text.push(',');
+            let fits = width + name.len() < 80;
+            text.push_str(if fits { " " } else { "\n              " });
+            width = if fits { width + 2 } else { 0 };
+        }
+        text.push_str(name);
+        width += name.len();
+    }
+    text
 }
 
 async fn play(
@@ -195,11 +241,8 @@ async fn play(
     let (client, token) = login(setting, gateway, scene.who)?;
     let mut question = DynamicMessage::new(method.input.clone());
     question.set_field_by_name("insz", Value::String(scene.subject.to_owned()));
-    let mut metadata = vec![
-        ("sluis-protocol", scene.protocol),
-        ("sluis-purpose", scene.purpose),
-        ("sluis-case", "DEMO-2026/1"),
-    ];
+    let mut metadata =
+        vec![("sluis-protocol", scene.protocol), ("sluis-purpose", scene.purpose), ("sluis-case", CASE)];
     metadata.extend(scene.fields.map(|fields| ("sluis-fields", fields)));
     Ok(client.call(scene.method, &token, &metadata, &question.encode_to_vec()).await)
 }
@@ -209,7 +252,7 @@ fn login(setting: &Setting, gateway: SocketAddr, who: &str) -> Result<(Client, S
         setting.party(who).ok_or_else(|| Failure::configuration(format_args!("no client named {who}")))?;
     let address = gateway.to_string();
     let client = Client::new(&address, &setting.authority(), &party.issued.certificate, &party.issued.key)?;
-    let token = token::mint(&party.token(), clock::now()).map_err(Failure::configuration)?;
+    let token = token::mint(&party.token(), clock::now()).map_err(Failure::misconfigured)?;
     Ok((client, token))
 }
 
@@ -218,11 +261,11 @@ fn released(method: &Method, reply: &Reply) -> String {
     if let Ok(message) = DynamicMessage::decode(method.output.clone(), reply.message.clone()) {
         flatten("", &message, &mut values);
     }
-    let index = reply.log_index.unwrap_or_default();
     if values.is_empty() {
-        return format!("released nothing (log index {index})");
+        "OK, nothing".to_owned()
+    } else {
+        format!("OK\n            {}", values.join("\n            "))
     }
-    format!("released (log index {index})\n        {}", values.join("\n        "))
 }
 
 /// The values of a message, each with its path.
@@ -247,21 +290,9 @@ fn refused(refusal: &Refusal) -> String {
     let mut line = format!("refused, {}", refusal.reason.as_deref().unwrap_or("without a reason"));
     for key in ["field", "article"] {
         if let Some(text) = refusal.metadata.get(key) {
-            let _ = write!(line, ", {key} {text}");
+            let _ = write!(line, ", {key}: {text}");
         }
     }
-    if let Some(index) = refusal.log_index {
-        let _ = write!(line, " (log index {index})");
-    }
-    line + ": " + refusal.status.message()
-}
-
-async fn audit(setting: &Setting, gateway: SocketAddr, out: &mut dyn Write) -> Result<(), Failure> {
-    say(out, format_args!("\nWhat the auditor sees of the person with number 84631230189:"))?;
-    let (client, token) = login(setting, gateway, "audit-leuven")?;
-    let request =
-        ListDisclosuresRequest { subject: "84631230189".to_owned(), ..ListDisclosuresRequest::default() };
-    let found = log::ask(&client, &token, request, usize::MAX).await?;
-    log::show(&found, Output::Table, out)
-        .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))
+    let _ = write!(line, "\n            {}", refusal.status.message());
+    line
 }

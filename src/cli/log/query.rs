@@ -1,5 +1,6 @@
 //! `sluis log query`: who received what about whom. Asked through the gateway, where each question is an entry.
 
+use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -16,7 +17,7 @@ use crate::proto::audit::{Disclosure, Kind, ListDisclosuresRequest, ListDisclosu
 use crate::rpc::audit::LIST_DISCLOSURES;
 
 /// Ask who received what about whom; every question is itself an entry
-#[derive(Debug, clap::Args)]
+#[derive(clap::Args)]
 pub struct QueryArgs {
     /// The gateway
     #[arg(long, value_name = "HOST:PORT")]
@@ -66,6 +67,13 @@ pub struct QueryArgs {
     /// How to show them
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+}
+
+// Whom it asks about is a personal datum, the token a secret.
+impl fmt::Debug for QueryArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueryArgs").finish_non_exhaustive()
+    }
 }
 
 pub(super) async fn run(args: &QueryArgs, out: &mut dyn Write) -> Result<(), Failure> {
@@ -130,36 +138,39 @@ pub fn show(found: &[Disclosure], output: Output, out: &mut dyn Write) -> std::i
             let mut table = Table::new();
             table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
                 "index",
-                "kind",
+                "entry",
                 "asked",
-                "requester",
-                "end user",
-                "case",
-                "subject",
-                "instrument",
-                "outcome",
-                "released",
-                "withheld",
+                "who",
+                "about",
+                "under",
+                "released, withheld (-)",
             ]);
             for entry in found {
-                let withheld = entry.fields_withheld.iter().map(|one| format!("{} {}", one.field, one.reason));
-                table.add_row([
-                    entry.index.to_string(),
-                    kind(entry).to_owned(),
-                    entry.time_asked.as_ref().and_then(instant).unwrap_or_default(),
-                    entry.requester.clone(),
-                    entry.end_user.clone(),
-                    entry.case.clone(),
-                    entry.subject_asked.clone(),
-                    format!("{}\n{}", entry.instrument, entry.purpose),
-                    entry.outcome.clone(),
-                    entry.fields_released.join("\n"),
-                    withheld.collect::<Vec<_>>().join("\n"),
-                ]);
+                table.add_row(row(entry));
             }
             writeln!(out, "{table}\n{} entries", found.len())
         }
     }
+}
+
+fn row(entry: &Disclosure) -> [String; 7] {
+    let outcome = if entry.outcome == kind(entry) { "" } else { &entry.outcome };
+    let asked = entry.time_asked.as_ref().and_then(instant).unwrap_or_default();
+    let mut fields = entry.fields_released.clone();
+    fields.extend(entry.fields_withheld.iter().map(|one| format!("- {} {}", one.field, one.reason)));
+    [
+        entry.index.to_string(),
+        lines(&[kind(entry), outcome]),
+        asked.split('.').next().unwrap_or_default().replace('T', "\n"),
+        lines(&[&entry.requester, &entry.end_user]),
+        lines(&[&entry.subject_asked, &entry.case]),
+        lines(&[&entry.instrument, &entry.purpose]),
+        fields.join("\n"),
+    ]
+}
+
+fn lines(texts: &[&str]) -> String {
+    texts.iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join("\n")
 }
 
 fn kind(entry: &Disclosure) -> &'static str {

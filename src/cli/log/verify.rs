@@ -1,6 +1,7 @@
 //! `sluis log verify`: recomputes the log from its file. The one command that opens the log beside the gateway; it
 //! shows nothing of any entry.
 
+use std::error::Error;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use crate::disclosure::checkpoint::VerifierKey;
 use crate::disclosure::high_water;
 use crate::disclosure::keys::LogKeys;
 use crate::disclosure::verify::{self, Evidence, Report, VerifyError};
+use crate::domain::causes::causes;
 use crate::domain::hex::hex;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 
@@ -47,7 +49,7 @@ pub struct Verified {
 pub(super) async fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let notes = args.checkpoint.iter().map(|path| text(path)).collect::<Result<Vec<_>, _>>()?;
     let verified = match (&args.config, &args.database, &args.public_key) {
-        (Some(config), ..) => verify(&Config::read(config).map_err(Failure::configuration)?, notes).await?,
+        (Some(config), ..) => verify(&Config::read(config).map_err(Failure::misconfigured)?, notes).await?,
         (None, Some(database), Some(public_key)) => {
             let verifier: VerifierKey = public_key.parse().map_err(|_| {
                 Failure::configuration("--public-key: write NAME+ID+KEY, as `verify --config` shows it")
@@ -65,7 +67,7 @@ pub(super) async fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Fa
 /// # Errors
 /// Where it does not verify, or cannot be read.
 pub async fn verify(config: &Config, mut notes: Vec<String>) -> Result<Verified, Failure> {
-    let keys = LogKeys::load(&config.log.key).map_err(Failure::configuration)?;
+    let keys = LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?;
     let verifier = keys.verifier(&config.log.origin);
     let mark = high_water::read(&config.log.head)
         .map_err(|error| Failure::configuration(format_args!("{}: {error}", config.log.head.display())))?;
@@ -75,7 +77,7 @@ pub async fn verify(config: &Config, mut notes: Vec<String>) -> Result<Verified,
 
 async fn of(database: &Path, evidence: &Evidence<'_>) -> Result<Verified, Failure> {
     let unreadable =
-        |error: &dyn std::fmt::Display| Failure::unavailable(format_args!("{}: {error}", database.display()));
+        |error: &dyn Error| Failure::unavailable(format_args!("{}: {}", database.display(), causes(error)));
     let store =
         SqliteStore::open_to_read(SqliteSettings::new(database)).await.map_err(|error| unreadable(&error))?;
     let terminal = std::io::stderr().is_terminal();
@@ -88,7 +90,7 @@ async fn of(database: &Path, evidence: &Evidence<'_>) -> Result<Verified, Failur
     store.close().await;
     let report = report.map_err(|error| match error {
         VerifyError::Store(error) => unreadable(&error),
-        fault => Failure::new(Exit::Fault, format_args!("the log does not verify: {fault}")),
+        fault => Failure::new(Exit::Fault, format_args!("the log does not verify: {}", causes(&fault))),
     })?;
     Ok(Verified { report, public_key: evidence.verifier.to_string() })
 }

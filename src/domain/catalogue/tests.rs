@@ -80,8 +80,6 @@ fn two_purposes_open_two_field_sets_and_two_requests() {
             "{path}"
         );
     }
-    assert!(!parking.answer_protected.covers("person.main_residence.street_name.text"));
-    assert!(parking.answer_protected.covers("person.name.last_names"));
     assert!(attest.request.covers("language") && !parking.request.covers("language"));
     assert_ne!(parking.upstream, attest.upstream);
     assert_eq!(parking.recipients.len(), 2, "city and OCMW are two controllers");

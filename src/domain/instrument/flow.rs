@@ -54,11 +54,6 @@ pub(super) fn compile_flow(
         method: method.clone(),
         recipients,
         sources,
-        answer_protected: if permissions.contains(Permission::ProtectedAddress) {
-            answer.trie.clone()
-        } else {
-            answer.trie.without(|field| rule(field).sensitivity == Sensitivity::Address)
-        },
         fields_text: answer.trie.paths().join("\n").into(),
         request: request.trie,
         answer: answer.trie,

@@ -111,9 +111,6 @@ pub struct Grant {
     pub request: Trie,
     /// The fields that an answer may hold.
     pub answer: Trie,
-    /// The same where the address is protected: without what tells it, unless
-    /// [`Permission::ProtectedAddress`] is granted.
-    pub answer_protected: Trie,
     /// The paths of `answer`, as declared, one a line: for the log.
     pub fields_text: Box<str>,
     /// How the source knows this purpose.

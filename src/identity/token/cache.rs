@@ -1,12 +1,15 @@
-//! Tokens whose signature was verified. Two generations: when the young one is full it becomes the
-//! old one, and the old one is forgotten; so nothing is searched or sorted to make room.
+//! Tokens whose signature was verified, by their hash: a token may hold 4 KiB. Two generations: when the young one is
+//! full it becomes the old one, and the old one is forgotten; so nothing is searched or sorted to make room.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Verified;
 
-type Generation = HashMap<Box<str>, Arc<Verified>>;
+/// SHA-256 of a token.
+pub(super) type Digest = [u8; 32];
+
+type Generation = HashMap<Digest, Arc<Verified>>;
 
 pub(super) struct Cache {
     young: Generation,
@@ -19,20 +22,16 @@ impl Cache {
         Self { young: Generation::new(), old: Generation::new(), half: capacity.div_ceil(2).max(1) }
     }
 
-    pub(super) fn find(&mut self, token: &str) -> Option<Arc<Verified>> {
+    pub(super) fn find(&mut self, token: &Digest) -> Option<Arc<Verified>> {
         if let Some(known) = self.young.get(token) {
             return Some(known.clone());
         }
-        let (token, known) = self.old.remove_entry(token)?;
-        self.put(token, known.clone());
+        let known = self.old.remove(token)?;
+        self.insert(*token, known.clone());
         Some(known)
     }
 
-    pub(super) fn insert(&mut self, token: &str, verified: Arc<Verified>) {
-        self.put(token.into(), verified);
-    }
-
-    fn put(&mut self, token: Box<str>, verified: Arc<Verified>) {
+    pub(super) fn insert(&mut self, token: Digest, verified: Arc<Verified>) {
         if self.young.len() >= self.half {
             self.old = std::mem::take(&mut self.young);
         }
@@ -70,13 +69,14 @@ mod tests {
     #[test]
     fn it_stays_within_its_capacity_and_keeps_what_is_used() {
         let mut cache = Cache::new(8);
-        cache.insert("used", verified());
+        let used = [255; 32];
+        cache.insert(used, verified());
         for n in 0..100 {
-            cache.insert(&format!("token {n}"), verified());
-            assert!(cache.find("used").is_some(), "{n}");
+            cache.insert([n; 32], verified());
+            assert!(cache.find(&used).is_some(), "{n}");
             assert!(cache.young.len() + cache.old.len() <= 8);
         }
-        assert!(cache.find("token 99").is_some());
-        assert!(cache.find("token 0").is_none());
+        assert!(cache.find(&[99; 32]).is_some());
+        assert!(cache.find(&[0; 32]).is_none());
     }
 }

@@ -97,6 +97,8 @@ struct Reading<'p> {
     content: bool,
     /// Fields collected for each open message: number and encoded field.
     slots: Vec<Vec<(u32, Vec<u8>)>>,
+    /// Which messages of the outermost one have begun.
+    seen: Vec<bool>,
     facts: Facts,
     exceptions: Vec<Exception>,
     fault: Option<Fault>,
@@ -113,6 +115,7 @@ impl<'p> Reading<'p> {
             opened: false,
             content: false,
             slots: vec![Vec::new(); plan.slots],
+            seen: vec![false; plan.slots],
             facts: Facts::default(),
             exceptions: Vec::new(),
             fault: None,
@@ -214,7 +217,17 @@ impl<'p> Reading<'p> {
         if !element.text.is_empty() {
             level.text = Some(String::new());
         }
-        self.facts.protected_address |= element.protects;
+        // Of two protections, the end of one is not the end of the other.
+        if element.protects && std::mem::replace(&mut self.facts.protected_address, true) {
+            return Err(INVALID);
+        }
+        for open in element.opens.iter().filter(|open| open.parent == 0 && !open.repeated) {
+            // A second person, even one without a number, or one of whom nothing is granted.
+            let seen = self.seen.get_mut(open.slot).ok_or(INVALID)?;
+            if std::mem::replace(seen, true) {
+                return Err(INVALID);
+            }
+        }
         Ok(())
     }
 

@@ -17,6 +17,7 @@ use super::answer::Limits;
 use super::exception::Failure;
 use super::plan::Plan;
 use super::question::Envelope;
+use crate::domain::causes::causes;
 use crate::source::{Retrieved, SourceError};
 
 /// One endpoint of MAGDA, or of a source that speaks as MAGDA does.
@@ -74,7 +75,12 @@ impl MagdaSource {
         let request = self.request(question, traceparent)?;
         let exchange = async {
             let response = self.client.request(request).await;
-            let response = response.map_err(|_| SourceError::Unavailable)?;
+            let response = response.map_err(|error| {
+                if error.is_connect() {
+                    tracing::warn!(source = %self.base, error = causes(&error), "a source cannot be reached");
+                }
+                SourceError::Unavailable
+            })?;
             let status = response.status();
             Ok::<_, SourceError>((status, self.body(response).await?))
         };

@@ -8,7 +8,7 @@ use crate::source::SourceError;
 pub struct Failure {
     /// What went wrong.
     pub error: SourceError,
-    /// The platform's own code for it, at most ten digits, for the log.
+    /// The platform's own code for it, five digits, for the log of operation.
     pub code: Option<Box<str>>,
 }
 
@@ -24,8 +24,9 @@ impl From<Failure> for SourceError {
     }
 }
 
-/// A code as [`Failure::code`] takes it: `UitzonderingIdentificatieType` has at most ten digits.
-const CODE_DIGITS: usize = 10;
+/// A code as [`Failure::code`] takes it. The schema has room for ten digits, which are enough for a date of birth or a
+/// telephone number; all codes of the platform have five.
+const CODE_DIGITS: usize = 5;
 
 /// The throttle of the platform speaks in a Fault, as free text.
 const THROTTLE_PHRASE: &str = "max throttle rate";
@@ -170,7 +171,7 @@ fn status_meaning(status: &str) -> Option<Result<Outcome, SourceError>> {
 }
 
 fn error(error: SourceError, code: &str) -> Failure {
-    let digits = code.bytes().all(|byte| byte.is_ascii_digit()) && (1..=CODE_DIGITS).contains(&code.len());
+    let digits = code.bytes().all(|byte| byte.is_ascii_digit()) && code.len() == CODE_DIGITS;
     Failure { error, code: digits.then(|| code.into()) }
 }
 
@@ -258,8 +259,9 @@ mod tests {
         assert_eq!(judge_fault("", "99995").error, SourceError::Throttled);
         assert_eq!(judge_fault("", "40005").error, SourceError::Refused);
         assert_eq!(judge_fault("faultstring", ""), SourceError::Unavailable.into());
-        let odd = judge_fault("", "1 Janssens");
-        assert_eq!(odd.code, None, "only digits reach the log");
+        for odd in ["1 Janssens", "0479123456", "19850730", ""] {
+            assert_eq!(judge_fault("", odd).code, None, "only codes reach the log");
+        }
     }
 
     #[test]

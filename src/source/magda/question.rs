@@ -154,8 +154,10 @@ fn text(field: &FieldDescriptor, value: &Value) -> Result<String, SourceError> {
         (Value::U32(number), _) => Ok(number.to_string()),
         (Value::U64(number), _) => Ok(number.to_string()),
         (Value::EnumNumber(number), Kind::Enum(kind)) => {
-            kind.get_value(*number).and_then(|value| xml_value(&value)).map(Into::into).ok_or(INTERNAL)
+            let word = kind.get_value(*number).and_then(|value| xml_value(&value));
+            word.map(Into::into).ok_or(SourceError::QuestionMalformed)
         }
+        (Value::String(_), _) => Err(SourceError::QuestionMalformed),
         _ => Err(INTERNAL),
     }
 }

@@ -118,6 +118,20 @@ fn a_grant_of_nothing_yields_nothing_but_facts() {
 }
 
 #[test]
+fn what_can_stand_once_is_not_two_halves() {
+    let twice = |inside: &str| person(&format!("<INSZ>85673003360</INSZ><Adressen>{inside}</Adressen>"));
+    let over =
+        "<NietMededeelbaarAdres><Periode><Einddatum>2021-01-31</Einddatum></Periode></NietMededeelbaarAdres>";
+    assert!(read(&NARROW, &twice(over)).is_ok());
+    let standing = [over, "<NietMededeelbaarAdres/>"].concat();
+    assert_eq!(read(&NARROW, &twice(&standing)), Err(SourceError::AnswerInvalid.into()));
+
+    let name = "<Naam><Achternamen><Achternaam>Janssens</Achternaam></Achternamen></Naam>";
+    let two = format!("<Inhoud><Persoon><INSZ>85673003360</INSZ></Persoon><Persoon>{name}</Persoon></Inhoud>");
+    assert_eq!(read(&NARROW, &answered(&two)), Err(SourceError::AnswerInvalid.into()), "whose name is it?");
+}
+
+#[test]
 fn a_message_that_is_granted_itself_stands_even_when_it_is_empty() {
     let xml = person("<Geboorte/><Naam/>");
     let retrieved = read(&plan(&["person.birth", "person.name.last_names"]), &xml).unwrap();

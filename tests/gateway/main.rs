@@ -1,0 +1,29 @@
+//! The gateway as its callers meet it: every reason, every method, bad certificates, reloads, conventions, audit.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::large_futures,
+    reason = "a test may fail loudly"
+)]
+
+mod audit;
+mod conventions;
+mod drain;
+mod handshake;
+#[path = "../log_common/mod.rs"]
+mod log_common;
+mod methods;
+mod operation;
+mod overtaken;
+mod parties;
+mod raw;
+mod reasons;
+mod registers;
+mod reload;
+mod spy;
+#[path = "../support/mod.rs"]
+mod support;
+mod troubles;
+mod walk;

@@ -1,0 +1,120 @@
+//! What an operator may count on: one gateway to a log, health that follows the log, a lost mark that can be accepted.
+
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::BodyExt as _;
+use hyper::client::conn::http2::Builder;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sluis::cli::serve;
+use sluis::config::Config;
+use sluis::identity::tls::ALPN_H2;
+use sluis::rpc::audit::LIST_DISCLOSURES;
+use sluis::store::sqlite::{SqliteSettings, SqliteStore};
+
+use crate::log_common::{Trouble, Troubled};
+use crate::raw::{Raw, tls, unregistered};
+use crate::spy::on_store;
+use crate::support::{Ask, PERSON, Plan, World};
+
+const CHECK: &str = "/grpc.health.v1.Health/Check";
+const WATCH: &str = "/grpc.health.v1.Health/Watch";
+
+/// `HealthCheckResponse`, framed: SERVING is 1, `NOT_SERVING` 2.
+const SERVING: &[u8] = b"\0\0\0\0\x02\x08\x01";
+const NOT_SERVING: &[u8] = b"\0\0\0\0\x02\x08\x02";
+/// An empty message.
+const WHOLE: &[u8] = b"\0\0\0\0\0";
+
+#[tokio::test]
+async fn a_second_gateway_on_a_log_is_refused_and_the_first_goes_on() {
+    let mut world = World::start("second").await;
+    let second = serve::start(world.config.clone()).await.err().unwrap();
+    assert!(second.message.contains("another gateway writes this log"), "{}", second.message);
+    world.call(&Ask::default()).await.unwrap();
+    world.stop().await;
+    world.running = Some(serve::start(world.config.clone()).await.unwrap());
+    world.call(&Ask::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn health_follows_the_log() {
+    let mut world = World::start("health").await;
+    world.stop().await;
+    let store =
+        Troubled::new(SqliteStore::open(SqliteSettings::new(&world.config.log.database)).await.unwrap());
+    on_store(&mut world, store.clone()).await;
+    let mut raw = Raw::open(&world, &world.setting.party("stad-leuven").unwrap().issued).await;
+    assert_eq!(raw.send(CHECK, &[], WHOLE).await.body, SERVING);
+    store.meet(Trouble::Fails);
+    world.call(&Ask::default()).await.unwrap_err();
+    while raw.send(CHECK, &[], WHOLE).await.body != NOT_SERVING {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.call(&Ask::default()).await.unwrap();
+    while raw.send(CHECK, &[], WHOLE).await.body != SERVING {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn who_watches_health_is_told_of_the_drain_and_does_not_hold_it_up() {
+    let patient = |text: String| format!("{text}\n[limits]\ndrain_ms = 600000\n");
+    let mut world = World::planned("watched", Plan { configure: patient, ..Plan::default() }).await;
+    let mut raw = Raw::open(&world, &world.setting.party("stad-leuven").unwrap().issued).await;
+    let watching = raw.begin(WATCH, WHOLE).await;
+    let mut told = watching.into_body();
+    let first = told.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, SERVING);
+    let (rest, ()) = tokio::join!(told.collect(), world.stop());
+    assert_eq!(rest.unwrap().to_bytes(), NOT_SERVING);
+}
+
+#[tokio::test]
+async fn a_lost_mark_is_accepted_where_the_configuration_says_so() {
+    let mut world = World::start("lost-mark").await;
+    world.call(&Ask::default()).await.unwrap();
+    world.stop().await;
+    std::fs::remove_file(&world.config.log.head).unwrap();
+    let refused = serve::start(world.config.clone()).await.err().unwrap();
+    assert!(refused.message.contains("log.accept_missing_mark = true"), "{}", refused.message);
+
+    let text = std::fs::read_to_string(world.setting.config()).unwrap();
+    let accepting = text.replace("[log]\n", "[log]\naccept_missing_mark = true\n");
+    std::fs::write(world.setting.config(), accepting).unwrap();
+    let config = Config::read(&world.setting.config()).unwrap();
+    world.running = Some(serve::start(config).await.unwrap());
+    world.call(&Ask::default()).await.unwrap();
+    world.verify().await;
+}
+
+/// A body that never ends.
+struct Endless;
+
+impl http_body::Body for Endless {
+    type Data = bytes::Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, Self::Error>>> {
+        std::task::Poll::Pending
+    }
+}
+
+#[tokio::test]
+async fn what_a_stranger_sends_is_not_waited_for() {
+    let patient = |text: String| format!("{text}\n[limits]\ndeadline_ms = 600000\n");
+    let world = World::planned("stranger", Plan { configure: patient, ..Plan::default() }).await;
+    let stream = tls(&world, &unregistered(&world, "stranger"), &[ALPN_H2]).await.unwrap();
+    let connecting = Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream));
+    let (mut sender, connection) = connecting.await.unwrap();
+    tokio::spawn(connection);
+    for path in [PERSON, LIST_DISCLOSURES] {
+        let request = Request::post(format!("https://localhost{path}")).body(Endless).unwrap();
+        sender.ready().await.unwrap();
+        let response = sender.send_request(request).await.unwrap();
+        assert_eq!(response.headers()["grpc-status"], "16", "{path}");
+    }
+}

@@ -1,0 +1,138 @@
+//! Sources that are slow, down, faulty, huge or about someone else; a log that takes nothing; callers who go away.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use sluis::domain::reason::Reason;
+use sluis::proto::audit::{Kind, ListDisclosuresRequest};
+use sluis::rpc::audit::LIST_DISCLOSURES;
+use sluis::sandbox::{Played, Trouble, UNDECLARED};
+use sluis::store::sqlite::{SqliteSettings, SqliteStore};
+
+use crate::log_common::{self, Troubled};
+use crate::spy::{Says, Spy, instead_of, on_store};
+use crate::support::{Ask, HOUSING, PIETER, World};
+use crate::walk::{Logged, Walk, kind_of};
+
+/// What every trouble of a source comes to, over MAGDA and over gRPC. `None`: an answer all the same.
+#[rustfmt::skip]
+const TROUBLES: [(Trouble, Option<Reason>, Option<Reason>); 16] = [
+    (Trouble::SoapFault,      Some(Reason::SourceUnavailable),    Some(Reason::SourceAnswerInvalid)),
+    (Trouble::ServerError,    Some(Reason::SourceUnavailable),    Some(Reason::SourceUnavailable)),
+    (Trouble::Unavailable,    Some(Reason::SourceUnavailable),    Some(Reason::SourceUnavailable)),
+    (Trouble::Throttled,      Some(Reason::SourceThrottled),      Some(Reason::SourceThrottled)),
+    (Trouble::NotInscribed,   Some(Reason::SubjectNotRegistered), Some(Reason::SourceAnswerInvalid)),
+    (Trouble::AccessRefused,  Some(Reason::SourceRefused),        Some(Reason::SourceRefused)),
+    (Trouble::Garbage,        Some(Reason::SourceAnswerInvalid),  Some(Reason::SourceAnswerInvalid)),
+    (Trouble::Truncated,      Some(Reason::SourceAnswerInvalid),  Some(Reason::SourceAnswerInvalid)),
+    (Trouble::Expansion,      Some(Reason::SourceAnswerInvalid),  Some(Reason::SourceAnswerInvalid)),
+    (Trouble::Huge,           Some(Reason::MessageTooLarge),      Some(Reason::MessageTooLarge)),
+    (Trouble::SomeoneElse,    Some(Reason::SourceAnswerInvalid),  Some(Reason::SourceAnswerInvalid)),
+    (Trouble::TwoPeople,      Some(Reason::SourceAnswerInvalid),  Some(Reason::SourceAnswerInvalid)),
+    (Trouble::PersonalStatus, Some(Reason::SourceUnavailable),    Some(Reason::SourceAnswerInvalid)),
+    (Trouble::Closed,         Some(Reason::SourceUnavailable),    Some(Reason::SourceUnavailable)),
+    (Trouble::InvalidUtf8,    Some(Reason::SourceAnswerInvalid),  Some(Reason::SourceAnswerInvalid)),
+    (Trouble::Undeclared,     None,                               None),
+];
+
+pub async fn sources(world: &World, walk: &mut Walk) {
+    for (trouble, magda, housing) in TROUBLES {
+        let asks = [
+            (Ask { subject: trouble.insz(), ..Ask::default() }, magda),
+            (Ask::housing(trouble.insz()), housing),
+        ];
+        for (ask, expected) in asks {
+            let what = format!("{} at {}", trouble.name(), ask.method);
+            let outcome = world.call(&ask).await;
+            let Some(reason) = expected else {
+                let released = outcome.unwrap_or_else(|refusal| panic!("{what}: {refusal:?}"));
+                let text = String::from_utf8_lossy(&released.message);
+                assert!(!text.contains(UNDECLARED), "{what}");
+                continue;
+            };
+            // That it is about someone else, or no text after all, is found when it is to be released.
+            let settled =
+                trouble == Trouble::SomeoneElse || (trouble == Trouble::InvalidUtf8 && ask.method == HOUSING);
+            walk.meet(what, outcome, reason, if settled { Logged::Denied } else { Logged::Failed });
+        }
+    }
+}
+
+pub async fn slow_and_gone(world: &mut World, walk: &mut Walk) {
+    let hurry = [("grpc-timeout", "150m")];
+    for ask in [Ask::housing(Trouble::Slow.insz()), Ask { subject: Trouble::Slow.insz(), ..Ask::default() }] {
+        let outcome = world.call(&Ask { more: &hurry, ..ask }).await;
+        walk.meet("slow", outcome, Reason::SourceTooSlow, Logged::Failed);
+    }
+    world.sandbox.stop(Played::Housing).await;
+    world.sandbox.stop(Played::Magda).await;
+    for ask in [Ask::housing(PIETER), Ask::default()] {
+        walk.meet("down", world.call(&ask).await, Reason::SourceUnavailable, Logged::Failed);
+    }
+}
+
+/// A source that calls the gateway's question malformed: that was checked here, so the fault is ours.
+pub async fn own_fault(world: &mut World, walk: &mut Walk) {
+    let exception = "<Uitzonderingen><Uitzondering><Identificatie>20002</Identificatie><Type>FOUT</Type>\
+                     <Diagnose>niet-opgegeven-persoonsgegeven</Diagnose></Uitzondering></Uitzonderingen>";
+    let namespace = "http://magda.vlaanderen.be/persoon/soap/geefpersoon/v02_02";
+    let text = format!(
+        "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body>\
+         <q:GeefPersoonResponse xmlns:q='{namespace}'><Repliek>{exception}</Repliek></q:GeefPersoonResponse>\
+         </e:Body></e:Envelope>"
+    );
+    let spy = Spy::start(world, Says::Text(200, text)).await;
+    instead_of(world, "rijksregister", &spy).await;
+    spy.answer();
+    let outcome = world.call(&Ask::default()).await;
+    walk.meet("our own fault", outcome, Reason::Internal, Logged::Failed);
+}
+
+pub async fn log_unavailable(world: &mut World, walk: &mut Walk) {
+    world.stop().await;
+    let store = SqliteStore::open(SqliteSettings::new(&world.config.log.database)).await.unwrap();
+    let store = Troubled::new(store);
+    on_store(world, store.clone()).await;
+    let auditor = (world.client("audit-leuven"), world.token("audit-leuven"));
+    let before = world.sandbox.questions(Played::Magda);
+    for what in ["ask", "refuse", "audit"] {
+        store.meet(log_common::Trouble::Fails);
+        let outcome = match what {
+            "ask" => world.call(&Ask::default()).await,
+            "refuse" => world.call(&Ask { purpose: "marketing", ..Ask::default() }).await,
+            _ => auditor.0.call(LIST_DISCLOSURES, &auditor.1, &[], b"").await,
+        };
+        walk.meet(what, outcome, Reason::DisclosureLogUnavailable, Logged::Nothing);
+    }
+    assert_eq!(world.sandbox.questions(Played::Magda), before, "nobody was asked");
+}
+
+/// The caller goes away while the source is asked.
+pub async fn cancelled() -> HashSet<Reason> {
+    let world = World::start("cancelled").await;
+    let ask = Ask::housing(Trouble::Slow.insz());
+    let client = world.client(ask.who);
+    let (token, metadata) = (world.token(ask.who), ask.metadata());
+    let question = world.question(HOUSING, ask.subject);
+    tokio::select! {
+        answered = client.call(HOUSING, &token, &metadata, &question) => panic!("{:?}", answered.map(|_| ())),
+        () = until_asked(&world) => {}
+    }
+    drop(client);
+    let gone = loop {
+        let failed = ListDisclosuresRequest { kind: Kind::Failed.into(), ..ListDisclosuresRequest::default() };
+        let found = world.entries(failed).await;
+        if let [gone] = found.as_slice() {
+            break gone.clone();
+        }
+    };
+    assert_eq!(gone.outcome, "CANCELLED");
+    assert_eq!(kind_of(&world.entry(gone.asked.unwrap()).await), "KIND_ASKED");
+    HashSet::from([Reason::Cancelled])
+}
+
+async fn until_asked(world: &World) {
+    while world.sandbox.questions(Played::Housing) == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
