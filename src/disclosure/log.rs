@@ -35,7 +35,7 @@ pub struct Settings {
     pub deadline: Duration,
     /// How many appends may wait; closing entries come on top.
     pub queue: usize,
-    /// How many entries one transaction takes at most.
+    /// How many entries one transaction takes at most; 1,024 is the most that a store takes.
     pub batch: usize,
     /// How long nothing must come before the search index is extended.
     pub idle: Duration,

@@ -107,7 +107,7 @@ impl<S: Store> Sequencer<S> {
         settings: &Settings,
         recovered: (Walk, Head),
     ) -> Self {
-        let (batch, idle) = (settings.batch.max(1), settings.idle);
+        let (batch, idle) = (settings.batch.clamp(1, 1024), settings.idle);
         let (Walk { tree, open }, head) = recovered;
         let (open, retained) = (open.into_iter().collect(), Vec::new());
         let (failing, busy, unindexed) = (false, false, head.size);

@@ -80,7 +80,7 @@ pub struct Batch<'a> {
     pub expect: &'a Head,
     /// The head afterwards.
     pub next: &'a Head,
-    /// The rows, from index `expect.size` on; there may be none.
+    /// The rows, from index `expect.size` on: none, or up to 1,024.
     pub rows: &'a [Row<'a>],
 }
 

@@ -10,11 +10,11 @@ use tokio::sync::Mutex;
 
 use crate::disclosure::keys::{Token, TokenKind};
 use crate::disclosure::seal::Tokens;
-use crate::disclosure::store::{Appended, Batch, Head, Row, Store, StoreError, StoredLeaf, StoredPayload};
+use crate::disclosure::store::{Appended, Batch, Head, Store, StoreError, StoredLeaf, StoredPayload};
 
 pub use super::sqlite_open::{OpenSqliteError, SqliteSettings};
 use super::sqlite_open::{check_schema, prepare};
-use super::sqlite_sql::{self as sql, Inserts};
+use super::sqlite_sql as sql;
 
 /// A log in an SQLite file. Clones share its connections.
 #[derive(Clone, Debug)]
@@ -136,66 +136,48 @@ impl Store for SqliteStore {
 }
 
 async fn append(writer: &mut SqliteConnection, batch: Batch<'_>) -> Result<Appended, sqlx::Error> {
+    let too_large = || sqlx::Error::Protocol("a batch of more rows than one append takes".to_owned());
+    let (text, size) = sql::APPENDS.of(batch.rows.len()).ok_or_else(too_large)?;
+    let arguments = bind(batch, size).map_err(sqlx::Error::Encode)?;
+    // The commit point, an fsync of the write-ahead log, is the last statement. After an error the transaction may
+    // still be open: `settle` closes the connection.
+    let moved = sqlx::query_with(text, arguments).fetch_all(writer).await?;
+    Ok(if moved.is_empty() { Appended::Moved } else { Appended::Committed })
+}
+
+/// The values of an append of `size` rows, in the order of its text.
+fn bind(batch: Batch<'_>, size: usize) -> Result<SqliteArguments, sqlx::error::BoxDynError> {
     let Batch { expect, next, rows } = batch;
-    let mut tx = writer.begin_with(sql::BEGIN).await?;
-    let moved = sqlx::query(sql::MOVE_HEAD)
-        .bind(signed(next.size))
-        .bind(&next.root[..])
-        .bind(&next.frontier[..])
-        .bind(&next.mac[..])
-        .bind(signed(next.restarted))
-        .bind(signed(next.epoch))
-        .bind(next.checkpoint.as_str())
-        .bind(signed(expect.size))
-        .bind(&expect.root[..])
-        .bind(signed(expect.epoch))
-        .execute(&mut *tx)
-        .await?;
-    if moved.rows_affected() != 1 {
-        tx.rollback().await?;
-        return Ok(Appended::Moved);
-    }
-    insert(&mut tx, &sql::INSERT_ENTRIES, expect.size, rows, |arguments, index, row| {
+    let mut arguments = SqliteArguments::default();
+    arguments.reserve(10 + size * 8, 0);
+    arguments.add(signed(next.size))?;
+    arguments.add(&next.root[..])?;
+    arguments.add(&next.frontier[..])?;
+    arguments.add(&next.mac[..])?;
+    arguments.add(signed(next.restarted))?;
+    arguments.add(signed(next.epoch))?;
+    arguments.add(next.checkpoint.as_str())?;
+    arguments.add(signed(expect.size))?;
+    arguments.add(&expect.root[..])?;
+    arguments.add(signed(expect.epoch))?;
+    let unused = |arguments: &mut SqliteArguments, columns| {
+        (0..(size - rows.len()) * columns).try_for_each(|_| arguments.add(None::<i64>))
+    };
+    for (index, row) in (signed(expect.size)..).zip(rows) {
         arguments.add(index)?;
         arguments.add(&row.entry.leaf[..])?;
         arguments.add(&row.entry.leaf_hash[..])?;
         arguments.add(&row.place[..])?;
-        arguments.add(row.entry.closes.map(signed))
-    })
-    .await?;
-    insert(&mut tx, &sql::INSERT_PAYLOADS, expect.size, rows, |arguments, index, row| {
+        arguments.add(row.entry.closes.map(signed))?;
+    }
+    unused(&mut arguments, 5)?;
+    for (index, row) in (signed(expect.size)..).zip(rows) {
         arguments.add(index)?;
         arguments.add(&row.entry.payload[..])?;
-        arguments.add(&row.entry.tokens.0[..])
-    })
-    .await?;
-    // The commit point: an fsync of the write-ahead log.
-    tx.commit().await?;
-    Ok(Appended::Committed)
-}
-
-type Bound = Result<(), sqlx::error::BoxDynError>;
-
-async fn insert(
-    tx: &mut SqliteConnection,
-    inserts: &'static Inserts,
-    from: u64,
-    rows: &[Row<'_>],
-    bind: fn(&mut SqliteArguments, i64, &Row<'_>) -> Bound,
-) -> Result<(), sqlx::Error> {
-    let (mut rows, mut index) = (rows, signed(from));
-    while !rows.is_empty() {
-        let (statement, taken) = inserts.next(rows.len());
-        let (now, later) = rows.split_at(taken);
-        let mut arguments = SqliteArguments::default();
-        for row in now {
-            bind(&mut arguments, index, row).map_err(sqlx::Error::Encode)?;
-            index += 1;
-        }
-        sqlx::query_with(statement, arguments).execute(&mut *tx).await?;
-        rows = later;
+        arguments.add(&row.entry.tokens.0[..])?;
     }
-    Ok(())
+    unused(&mut arguments, 3)?;
+    Ok(arguments)
 }
 
 /// On the writer throughout: whoever appends does not wait for readers.

@@ -1,5 +1,6 @@
 //! The SQL of the SQLite store: every statement that is ever run is a constant of this file.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 pub const VERSION: &str = "SELECT sqlite_version()";
@@ -16,13 +17,7 @@ pub const BEGIN: &str = "BEGIN IMMEDIATE";
 pub const HEAD: &str =
     "SELECT size, root, frontier, mac, restarted, epoch, checkpoint FROM log_head WHERE id = 1";
 
-/// The compare-and-swap that serialises every append.
-pub const MOVE_HEAD: &str = "UPDATE log_head SET size = $1, root = $2, frontier = $3, mac = $4, \
-     restarted = $5, epoch = $6, checkpoint = $7 \
-     WHERE id = 1 AND size = $8 AND root = $9 AND epoch = $10";
-
-pub static INSERT_ENTRIES: LazyLock<Inserts> = LazyLock::new(|| Inserts::new("log_entry", 5));
-pub static INSERT_PAYLOADS: LazyLock<Inserts> = LazyLock::new(|| Inserts::new("log_payload", 3));
+pub static APPENDS: LazyLock<Appends> = LazyLock::new(Appends::new);
 
 pub const LEAVES: &str = "SELECT idx, leaf, leaf_hash, place, closes FROM log_entry \
      WHERE idx >= $1 AND idx < $2 ORDER BY idx";
@@ -41,12 +36,13 @@ pub const FIND_INDEXED: &str = "SELECT idx FROM log_search \
 pub const FIND_TAIL: &str = "SELECT idx, substr(tokens, $1 * 16 + 1, 16) FROM log_payload \
      WHERE idx >= $2 AND idx < $3 ORDER BY idx";
 
-/// Takes the entries of a range into the search index. Sixteen zeros stand for no value.
+/// Takes the entries of a range into the search index, in its own order: neighbours share a page. Sixteen zeros stand
+/// for no value.
 pub const INDEX: &str = "INSERT INTO log_search (kind, token, idx) \
      SELECT k.kind, substr(p.tokens, k.kind * 16 + 1, 16), p.idx FROM log_payload p \
      CROSS JOIN (SELECT column1 AS kind FROM (VALUES (0), (1), (2), (3), (4))) k \
      WHERE p.idx >= $1 AND p.idx < $2 AND substr(p.tokens, k.kind * 16 + 1, 16) <> zeroblob(16) \
-     ON CONFLICT DO NOTHING";
+     ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING";
 
 pub const MOVE_INDEXED: &str = "UPDATE log_indexed SET size = $1 WHERE id = 1 AND size = $2";
 
@@ -57,48 +53,48 @@ pub const UNSEARCHABLE: &str = "SELECT min(p.idx) FROM log_payload p \
      AND NOT EXISTS (SELECT 1 FROM log_search s WHERE s.kind = k.kind \
          AND s.token = substr(p.tokens, k.kind * 16 + 1, 16) AND s.idx = p.idx)";
 
-/// Rows of the large insert.
-const MANY: usize = 64;
-/// Rows of the small insert.
-const FEW: usize = 8;
+/// The compare-and-swap that serialises every append. A row comes back where it was the expected head.
+const MOVE_HEAD: &str = "UPDATE log_head SET size = ?, root = ?, frontier = ?, mac = ?, \
+     restarted = ?, epoch = ?, checkpoint = ? WHERE id = 1 AND size = ? AND root = ? AND epoch = ? RETURNING 1";
 
-/// Inserts of a few fixed sizes, so that each is prepared once. A batch that does not fill one
-/// leaves its last parameters unbound, so NULL, and rows of NULL are passed over.
-pub struct Inserts {
-    one: String,
-    few: String,
-    many: String,
-}
+/// Rows that one append takes at most. (SQLite binds 32,766 values to a statement.)
+const MOST: usize = 1024;
 
-impl Inserts {
-    fn new(table: &str, columns: usize) -> Self {
-        let insert = |rows| format!("INSERT INTO {table} {}", values(rows, columns));
-        Self { one: insert(1), few: insert(FEW), many: insert(MANY) }
+/// A whole append as one text, so that it goes to the database at once and not statement by statement: one
+/// transaction that moves the head and inserts the rows, or, where the head is another, nothing. `changes()` is the
+/// number of rows of the statement before.
+///
+/// There are a few sizes only, so that each is prepared once. A batch that does not fill its size binds NULL to what
+/// is left, and rows of NULL are passed over. Places of values are not numbered: SQLite would look each number up
+/// among all others.
+pub struct Appends(Vec<(usize, String)>);
+
+impl Appends {
+    fn new() -> Self {
+        let sizes = std::iter::successors(Some(1), |size| Some(size * 2)).take_while(|&size| size <= MOST);
+        Self(std::iter::once(0).chain(sizes).map(|size| (size, append(size))).collect())
     }
 
-    /// The statement for the next rows of a batch, and how many of them it takes.
-    pub fn next(&self, rows: usize) -> (&str, usize) {
-        match rows {
-            1 => (&self.one, 1),
-            2..=FEW => (&self.few, rows),
-            _ => (&self.many, rows.min(MANY)),
+    /// The text for a batch, and the number of rows that it binds. Nothing for a batch that is too large.
+    pub fn of(&self, rows: usize) -> Option<(&str, usize)> {
+        self.0.iter().find(|(size, _)| *size >= rows).map(|(size, text)| (&**text, *size))
+    }
+}
+
+fn append(rows: usize) -> String {
+    let mut text = format!("{BEGIN}; {MOVE_HEAD}; ");
+    if rows > 0 {
+        for (table, columns) in [("log_entry", 5), ("log_payload", 3)] {
+            let row = format!("(?{})", ", ?".repeat(columns - 1));
+            let more = format!(", {row}").repeat(rows - 1);
+            // Writing to a string cannot fail.
+            let _ = write!(
+                text,
+                "INSERT INTO {table} SELECT * FROM (VALUES {row}{more}) WHERE column1 IS NOT NULL AND changes() > 0; "
+            );
         }
     }
-}
-
-fn values(rows: usize, columns: usize) -> String {
-    let mut values = String::from("SELECT * FROM (VALUES ");
-    for parameter in 0..rows * columns {
-        let opening = match parameter {
-            0 => "(",
-            _ if parameter % columns == 0 => "), (",
-            _ => ", ",
-        };
-        values.push_str(opening);
-        // Without a name: the driver asks for the name of each parameter, and SQLite searches a list for it.
-        values.push('?');
-    }
-    values + ")) WHERE column1 IS NOT NULL"
+    text + "COMMIT"
 }
 
 #[cfg(test)]
@@ -106,11 +102,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_batch_is_served_by_three_statements() {
-        assert_eq!(values(2, 2), "SELECT * FROM (VALUES (?, ?), (?, ?)) WHERE column1 IS NOT NULL");
-        let inserts = Inserts::new("log_payload", 3);
-        for (rows, taken) in [(1, 1), (2, 2), (8, 8), (9, 9), (64, 64), (512, 64)] {
-            assert_eq!(inserts.next(rows).1, taken, "{rows} rows");
+    fn every_batch_is_served_by_a_few_texts() {
+        let appends = Appends::new();
+        for (rows, taken) in [(0, 0), (1, 1), (2, 2), (3, 4), (8, 8), (9, 16), (512, 512), (1024, 1024)] {
+            let (text, bound) = appends.of(rows).unwrap();
+            assert_eq!(bound, taken, "{rows} rows");
+            assert_eq!(text.matches('?').count(), 10 + taken * 8, "{rows} rows");
         }
+        assert!(appends.of(1025).is_none());
     }
 }
