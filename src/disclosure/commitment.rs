@@ -89,6 +89,8 @@ fn field_digest(i: u16, salt: &Hash, value: &[u8]) -> Hash {
         return short::digest(&parts);
     }
     let mut digest = Sha256::new();
-    parts.iter().for_each(|part| digest.update(part));
+    for part in parts {
+        digest.update(part);
+    }
     digest.finalize().into()
 }

@@ -87,6 +87,7 @@ pub(super) struct Sequencer<S> {
     retained: Vec<Job>,
     failing: bool,
     busy: bool,
+    indexing: bool,
     unindexed: u64,
 }
 
@@ -110,7 +111,7 @@ impl<S: Store> Sequencer<S> {
         let (batch, idle) = (settings.batch.clamp(1, 1024), settings.idle);
         let (Walk { tree, open }, head) = recovered;
         let (open, retained) = (open.into_iter().collect(), Vec::new());
-        let (failing, busy, unindexed) = (false, false, head.size);
+        let (failing, busy, indexing, unindexed) = (false, false, false, head.size);
         Self {
             store,
             keys,
@@ -125,6 +126,7 @@ impl<S: Store> Sequencer<S> {
             retained,
             failing,
             busy,
+            indexing,
             unindexed,
         }
     }
@@ -150,6 +152,7 @@ impl<S: Store> Sequencer<S> {
             if quiet || self.unindexed > INDEX_LAG {
                 self.index().await;
             }
+            self.indexing = quiet && self.unindexed > 0;
         }
         if self.retained.is_empty() {
             self.publish().await
@@ -170,6 +173,8 @@ impl<S: Store> Sequencer<S> {
         let wait = match (self.failing, jobs.is_empty()) {
             (true, _) => Some(RETRY),
             (false, false) => Some(Duration::ZERO),
+            // A quiet moment that has begun is used until something comes.
+            (false, true) if self.indexing => Some(Duration::ZERO),
             (false, true) => (self.unindexed > 0).then_some(self.idle),
         };
         let receive = self.queue.recv_many(&mut messages, room);
