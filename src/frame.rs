@@ -50,40 +50,52 @@ where
     let mut rest = BytesMut::new();
     let mut trailers = None;
     while let Some(frame) = next(&mut body).await {
-        match frame.map_err(|_| FrameError::Broken)?.into_data() {
-            Ok(chunk) if first.is_empty() && rest.is_empty() => first = chunk,
-            Ok(chunk) => {
-                if rest.is_empty() {
-                    rest.extend_from_slice(&first);
-                }
-                rest.extend_from_slice(&chunk);
+        let chunk = match frame.map_err(|_| FrameError::Broken)?.into_data() {
+            Ok(chunk) => chunk,
+            Err(frame) => {
+                trailers = frame.into_trailers().ok();
+                continue;
             }
-            Err(frame) => trailers = frame.into_trailers().ok(),
+        };
+        if first.is_empty() && rest.is_empty() {
+            first = chunk;
+        } else {
+            if rest.is_empty() {
+                // Room for all of it at once: what grows by doubling leaves as much again behind.
+                rest.reserve(announced(&first, limit)?);
+                rest.extend_from_slice(&first);
+            }
+            rest.extend_from_slice(&chunk);
         }
-        if first.len().max(rest.len()) > limit.saturating_add(PREFIX) {
-            return Err(FrameError::TooLarge);
+        let so_far = if rest.is_empty() { &*first } else { &*rest };
+        if so_far.len() > announced(so_far, limit)? {
+            return Err(FrameError::Malformed);
         }
     }
     let whole = if rest.is_empty() { first } else { rest.freeze() };
     Ok(Received { message: unframe(&whole, limit)?, trailers })
 }
 
+/// The bytes of a body that begins so, prefix included: what it announces, or the most where it does not tell yet.
+fn announced(beginning: &[u8], limit: usize) -> Result<usize, FrameError> {
+    match beginning.first_chunk::<PREFIX>() {
+        None => Ok(limit.saturating_add(PREFIX)),
+        Some(&[0, a, b, c, d]) => match u32::from_be_bytes([a, b, c, d]) as usize {
+            length if length > limit => Err(FrameError::TooLarge),
+            length => Ok(PREFIX + length),
+        },
+        Some(_) => Err(FrameError::Malformed),
+    }
+}
+
 fn unframe(whole: &Bytes, limit: usize) -> Result<Option<Bytes>, FrameError> {
     if whole.is_empty() {
         return Ok(None);
     }
-    let Some(&[flag, a, b, c, d]) = whole.first_chunk::<PREFIX>() else {
-        return Err(FrameError::Malformed);
-    };
-    let length = u32::from_be_bytes([a, b, c, d]) as usize;
-    if length > limit {
-        return Err(FrameError::TooLarge);
-    }
-    let message = whole.slice(PREFIX..);
-    if flag != 0 || message.len() != length {
+    if whole.len() != announced(whole, limit)? {
         return Err(FrameError::Malformed);
     }
-    Ok(Some(message))
+    Ok(Some(whole.slice(PREFIX..)))
 }
 
 async fn next<B: Body + Unpin>(body: &mut B) -> Option<Result<Frame<B::Data>, B::Error>> {
@@ -167,7 +179,6 @@ pub fn timeout_value(left: Duration) -> HeaderValue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http_body_util::Full;
 
     fn received(bytes: &'static [u8], limit: usize) -> Result<Option<Bytes>, FrameError> {
         unframe(&Bytes::from_static(bytes), limit)
@@ -191,10 +202,55 @@ mod tests {
         }
     }
 
+    /// A body of these pieces, then of `more` without end.
+    struct Pieces {
+        first: std::vec::IntoIter<Bytes>,
+        more: Option<Bytes>,
+        taken: usize,
+    }
+
+    fn pieces(first: &[&'static [u8]], more: Option<&'static [u8]>) -> Pieces {
+        let first: Vec<Bytes> = first.iter().map(|piece| Bytes::from_static(piece)).collect();
+        Pieces { first: first.into_iter(), more: more.map(Bytes::from_static), taken: 0 }
+    }
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+            self.taken += 1;
+            let piece = self.first.next().or_else(|| self.more.clone());
+            Poll::Ready(piece.map(Frame::data).map(Ok))
+        }
+    }
+
     #[tokio::test]
-    async fn an_endless_body_is_cut_off_at_the_limit() {
-        let body = Full::new(Bytes::from(vec![0; 1 << 20]));
-        assert!(matches!(receive(body, 1024).await, Err(FrameError::TooLarge)));
+    async fn an_endless_body_is_cut_off_where_it_has_more_than_it_announced() {
+        for (first, expected, taken) in [
+            (&b"\0\0\0\x04\x01"[..], FrameError::TooLarge, 1),
+            (b"\0\0", FrameError::Malformed, 2),
+            (b"\0\0\0\x04\0", FrameError::Malformed, 6),
+            (b"\0\0\0\0\x02a", FrameError::Malformed, 2),
+            (b"\x01", FrameError::Malformed, 2),
+        ] {
+            let mut body = pieces(&[first], Some(&[0; 256]));
+            assert_eq!(receive(&mut body, 1024).await.err(), Some(expected), "{first:?}");
+            assert_eq!(body.taken, taken, "{first:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_message_may_come_in_pieces() {
+        let whole: &[&[u8]] = &[b"\0", b"\0\0\0", b"", b"\x04ab", b"c", b"d"];
+        let message = async |body| receive(body, 4).await.map(|received| received.message);
+        assert_eq!(message(pieces(whole, None)).await, Ok(Some(Bytes::from_static(b"abcd"))));
+        assert_eq!(message(pieces(&whole[..5], None)).await, Err(FrameError::Malformed));
+        assert_eq!(message(pieces(&whole[..1], None)).await, Err(FrameError::Malformed));
+        assert_eq!(message(pieces(&[], None)).await, Ok(None));
     }
 
     #[tokio::test]

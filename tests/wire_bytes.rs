@@ -248,9 +248,9 @@ async fn memory_is_bounded_however_large_the_answers_are() {
     }
     let chunk = Bytes::from(vec![b' '; 64 << 10]);
     magda.say(Saying { endless: Some(chunk.clone()), ..good });
-    housing.say(Saying { endless: Some(chunk), ..Saying::message(&large(100)) });
+    housing.say(Saying { endless: Some(chunk), ..Saying::message(&large(LARGEST)) });
     for _ in 0..4 {
-        assert_eq!((soap().await, grpc().await), ("MESSAGE_TOO_LARGE".into(), "MESSAGE_TOO_LARGE".into()));
+        assert_eq!((soap().await, grpc().await), ("MESSAGE_TOO_LARGE".into(), "SOURCE_ANSWER_INVALID".into()));
     }
     if let (Some(before), Some(after)) = (before, gateway.peak_memory()) {
         assert!(after - before < 12 * LARGEST as u64, "{before} bytes, then {after}");

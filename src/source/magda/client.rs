@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
@@ -42,6 +42,8 @@ impl std::error::Error for EndpointError {}
 
 const CONNECT: Duration = Duration::from_secs(5);
 const IDLE: Duration = Duration::from_mins(1);
+/// Bytes of a body that are kept in one piece while it comes in.
+const BLOCK: usize = 64 * 1024;
 
 impl MagdaSource {
     /// A source at `base` (`https://host[:port]`); `tls` holds the client certificate and the roots.
@@ -106,17 +108,29 @@ impl MagdaSource {
     /// The body, counted while it streams in. Its type, length and encoding are not taken from the headers.
     async fn body(&self, response: Response<Incoming>) -> Result<Bytes, SourceError> {
         let mut incoming = response.into_body();
-        let mut body = BytesMut::new();
+        // Put together once all of it is here: a buffer that grows by doubling leaves as much again behind.
+        let mut blocks: Vec<Vec<u8>> = Vec::new();
+        let mut length = 0;
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|_| SourceError::Unavailable)?;
-            if let Ok(chunk) = frame.into_data() {
-                if body.len() + chunk.len() > self.limits.body {
-                    return Err(SourceError::AnswerTooLarge);
+            let Ok(chunk) = frame.into_data() else { continue };
+            length += chunk.len();
+            if length > self.limits.body {
+                return Err(SourceError::AnswerTooLarge);
+            }
+            match blocks.last_mut().filter(|block| block.capacity() - block.len() >= chunk.len()) {
+                Some(block) => block.extend_from_slice(&chunk),
+                None => {
+                    let mut block = Vec::with_capacity(chunk.len().max(BLOCK));
+                    block.extend_from_slice(&chunk);
+                    blocks.push(block);
                 }
-                body.extend_from_slice(&chunk);
             }
         }
-        Ok(body.freeze())
+        match <[Vec<u8>; 1]>::try_from(blocks) {
+            Ok([whole]) => Ok(whole.into()),
+            Err(blocks) => Ok(blocks.concat().into()),
+        }
     }
 
     /// Only a 200 brings an answer. A server's error may explain itself by a SOAP Fault.
