@@ -118,13 +118,11 @@ impl MagdaSource {
             if length > self.limits.body {
                 return Err(SourceError::AnswerTooLarge);
             }
-            match blocks.last_mut().filter(|block| block.capacity() - block.len() >= chunk.len()) {
-                Some(block) => block.extend_from_slice(&chunk),
-                None => {
-                    let mut block = Vec::with_capacity(chunk.len().max(BLOCK));
-                    block.extend_from_slice(&chunk);
-                    blocks.push(block);
-                }
+            if blocks.last().is_none_or(|block| block.capacity() - block.len() < chunk.len()) {
+                blocks.push(Vec::with_capacity(chunk.len().max(BLOCK)));
+            }
+            if let Some(block) = blocks.last_mut() {
+                block.extend_from_slice(&chunk);
             }
         }
         match <[Vec<u8>; 1]>::try_from(blocks) {
