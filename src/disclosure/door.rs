@@ -88,12 +88,11 @@ pub struct Released {
     receipt: Receipt,
 }
 
-/// A refusal: in the log, or one of the closed list that cannot be.
+/// A refusal: in the log, or one of the closed list that cannot be. Only the log and that list make one, and what it
+/// says cannot be changed after.
 pub struct Refused {
-    /// Why.
-    pub denial: Denial,
-    /// The instrument and purpose that the refusal speaks of, where both are published words.
-    pub about: Option<About>,
+    denial: Denial,
+    about: Option<About>,
     entry: Entry,
 }
 
@@ -115,7 +114,9 @@ enum Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlogged {
     /// The caller is nobody that the registry knows.
-    Stranger(Reason),
+    Stranger,
+    /// The same, and its certificate is revoked.
+    StrangerRevoked,
     /// The log takes no entries.
     LogUnavailable,
 }
@@ -220,10 +221,21 @@ impl Refused {
     /// A refusal that is not in the log.
     pub fn unlogged(why: Unlogged) -> Self {
         let reason = match why {
-            Unlogged::Stranger(reason) => reason,
+            Unlogged::Stranger => Reason::CallerNotRegistered,
+            Unlogged::StrangerRevoked => Reason::CertificateRevoked,
             Unlogged::LogUnavailable => Reason::DisclosureLogUnavailable,
         };
         Self { denial: reason.into(), about: None, entry: Entry::Unlogged }
+    }
+
+    /// Why.
+    pub fn denial(&self) -> &Denial {
+        &self.denial
+    }
+
+    /// The instrument and purpose that it speaks of, where both are published words.
+    pub fn about(&self) -> Option<&About> {
+        self.about.as_ref()
     }
 
     /// Its place in the log, where it has one.

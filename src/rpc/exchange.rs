@@ -49,7 +49,7 @@ pub async fn serve(
     let arrival = arrival(at, head.uri.path(), &head.headers, body, left);
     let done = gateway.exchange(peer, arrival).await;
     let took = (gateway.clock)().as_microsecond().saturating_sub(at.as_microsecond());
-    let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial.reason);
+    let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial().reason);
     meters.count(outcome, u64::try_from(took).unwrap_or_default());
     match done {
         Ok(released) => {
