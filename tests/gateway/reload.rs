@@ -40,6 +40,7 @@ async fn what_identifies_callers_is_replaced_as_one_or_not_at_all() {
     let (token, question) = (world.token("stad-leuven"), world.question(PERSON, PIETER));
     let metadata = Ask::default().metadata();
     let before = configurations(&world).await;
+    assert_eq!(before.iter().map(String::len).collect::<Vec<_>>(), [64], "the start names its registry");
 
     // Diest is revoked; the keys of Leuven's issuer are others; those of the OCMW's cannot be read.
     let elsewhere = Folder::new("other-keys");
