@@ -4,36 +4,7 @@
 //! [`Permit`] → [`Asked`] (the question is in the log) → [`Withheld`] (an answer, shown to nobody) → [`Settled`]
 //! (judged and minimised) → [`Released`] (the disclosure is in the log). Or [`Refused`].
 //!
-//! A response can be made from released data:
-//! ```
-//! # fn f(released: sluis::disclosure::Released) -> bytes::Bytes {
-//! released.into_message()
-//! # }
-//! ```
-//! and from nothing earlier:
-//! ```compile_fail
-//! # fn f(withheld: sluis::disclosure::Withheld) -> bytes::Bytes {
-//! withheld.into_message()
-//! # }
-//! ```
-//! Nobody but the log makes a `Released`:
-//! ```compile_fail
-//! # fn f(message: bytes::Bytes, receipt: sluis::disclosure::Receipt) -> sluis::disclosure::Released {
-//! sluis::disclosure::Released { message, receipt }
-//! # }
-//! ```
-//! and an answer that was not settled does not enter the log as a disclosure:
-//! ```compile_fail
-//! # async fn f(log: sluis::disclosure::DisclosureLog, withheld: sluis::disclosure::Withheld) {
-//! let _ = log.disclose(withheld).await;
-//! # }
-//! ```
-//! as one that was, does:
-//! ```
-//! # async fn f(log: sluis::disclosure::DisclosureLog, settled: sluis::disclosure::Settled) {
-//! let _ = log.disclose(settled).await;
-//! # }
-//! ```
+//! What does not compile is shown in [`super`].
 
 use std::sync::Arc;
 

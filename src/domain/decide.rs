@@ -1,4 +1,17 @@
 //! `decide`: what is known before anyone is asked. Denies by default, and says why.
+//!
+//! Only it gives a permit. One can be read:
+//! ```
+//! # fn f(permit: sluis::domain::decide::Permit) -> u64 {
+//! permit.epoch()
+//! # }
+//! ```
+//! and neither be made nor altered:
+//! ```compile_fail,E0616
+//! # fn f(mut permit: sluis::domain::decide::Permit) {
+//! permit.epoch = 0;
+//! # }
+//! ```
 
 use std::sync::Arc;
 
