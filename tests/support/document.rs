@@ -41,6 +41,8 @@ const ATTEST: &[(&str, &str)] = &[
     ("civil_states.valid_from", "BurgerlijkeStaten/BurgerlijkeStaat/@DatumBegin"),
     ("reference_person.position.code", "Referentiepersoon/Positie/Code"),
     ("reference_person.position.description", "Referentiepersoon/Positie/Omschrijving"),
+    ("reference_person.position.description_language", "Referentiepersoon/Positie/Omschrijving/@Taal"),
+    ("reference_person.valid_until", "Referentiepersoon/@DatumEinde"),
 ];
 
 /// What a purpose of `rr-leuven` opens.
