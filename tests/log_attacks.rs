@@ -146,6 +146,25 @@ const ATTACKS: &[Attack] = &[
         told: ["entry 7: it closes what", "entry 7: it closes what", "entry 7: it closes what"],
     },
     Attack {
+        name: "a question closed that cannot be",
+        sql: "UPDATE log_entry SET closes = -1 WHERE idx = 7",
+        told: [
+            "entry 7: its row is malformed",
+            "entry 7: its row is malformed",
+            "entry 7: its row is malformed",
+        ],
+    },
+    Attack {
+        name: "a size that cannot be",
+        sql: "UPDATE log_head SET size = -1",
+        told: ["the head was not made", "the head was not made", "the log's head was not made"],
+    },
+    Attack {
+        name: "an epoch that cannot be",
+        sql: "UPDATE log_head SET epoch = -1",
+        told: ["the head was not made", "the head was not made", "the log's head was not made"],
+    },
+    Attack {
         name: "a release of nothing asked",
         sql: "UPDATE log_entry SET closes = NULL WHERE idx = 7",
         told: ["entry 7: its kind and", "entry 7: its kind and", "entry 7: its kind and"],

@@ -247,7 +247,10 @@ impl From<Fault> for OpenError {
 
 impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
-        ReadError::from(error).into()
+        match error {
+            StoreError::Head => Self::Head,
+            other => ReadError::from(other).into(),
+        }
     }
 }
 

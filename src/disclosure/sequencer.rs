@@ -298,6 +298,9 @@ impl<S: Store> Sequencer<S> {
                     self.shared.answering();
                     return Ok(stored);
                 }
+                Err(error @ (StoreError::Broken(_) | StoreError::Row { .. } | StoreError::Head)) => {
+                    return Err(Halted(causes(&error)));
+                }
                 Err(error) => {
                     self.shared.unavailable(causes(&error));
                     if self.shared.stopping() {

@@ -141,6 +141,8 @@ pub enum StoreError {
         /// The row's index.
         index: u64,
     },
+    /// The stored head has not the form of one.
+    Head,
 }
 
 impl fmt::Display for StoreError {
@@ -149,6 +151,7 @@ impl fmt::Display for StoreError {
             Self::Unavailable(_) => f.write_str("the log's database is unavailable"),
             Self::Broken(_) => f.write_str("the log's database is broken"),
             Self::Row { index } => write!(f, "row {index} of the log has not the form of one"),
+            Self::Head => f.write_str("the log's head has not the form of one"),
         }
     }
 }
@@ -157,7 +160,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) | Self::Broken(source) => Some(&**source),
-            Self::Row { .. } => None,
+            Self::Row { .. } | Self::Head => None,
         }
     }
 }

@@ -234,6 +234,7 @@ impl From<StoreError> for VerifyError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Row { index } => Fault { index, flaw: Flaw::Malformed }.into(),
+            StoreError::Head => Self::Head,
             other => Self::Store(other),
         }
     }

@@ -91,7 +91,7 @@ async fn settle<T>(
 impl Store for SqliteStore {
     async fn head(&self) -> Result<Head, StoreError> {
         let row = sqlx::query(sql::HEAD).fetch_one(&self.0.readers).await.map_err(fault)?;
-        head(&row).map_err(fault)
+        head(&row)
     }
 
     async fn append(&self, batch: Batch<'_>) -> Result<Appended, StoreError> {
@@ -190,7 +190,7 @@ async fn index(writer: &mut SqliteConnection, limit: u64) -> Result<u64, sqlx::E
         sqlx::query(sql::MOVE_INDEXED).bind(to).bind(indexed).execute(&mut *tx).await?;
         tx.commit().await?;
     }
-    Ok(unsigned(size - to))
+    Ok(unsigned(size.saturating_sub(to)))
 }
 
 /// The index first, then what it does not reach yet. Reading how far it reaches before looking
@@ -222,15 +222,16 @@ async fn find(
     Ok(found)
 }
 
-fn head(row: &SqliteRow) -> Result<Head, sqlx::Error> {
+fn head(row: &SqliteRow) -> Result<Head, StoreError> {
+    let number = |column: usize| natural(row.try_get(column).map_err(fault)?).ok_or(StoreError::Head);
     Ok(Head {
-        size: unsigned(row.try_get(0)?),
+        size: number(0)?,
         root: array(row, 1).unwrap_or_default(),
-        frontier: row.try_get(2)?,
+        frontier: row.try_get(2).map_err(fault)?,
         mac: array(row, 3).unwrap_or_default(),
-        restarted: unsigned(row.try_get(4)?),
-        epoch: unsigned(row.try_get(5)?),
-        checkpoint: row.try_get(6)?,
+        restarted: number(4)?,
+        epoch: number(5)?,
+        checkpoint: row.try_get(6).map_err(fault)?,
     })
 }
 
@@ -243,7 +244,10 @@ fn leaf(row: &SqliteRow) -> Result<StoredLeaf, StoreError> {
             leaf: array(row, 1)?,
             leaf_hash: array(row, 2)?,
             place: array(row, 3)?,
-            closes: closes.map(unsigned),
+            closes: match closes {
+                Some(asked) => Some(natural(asked)?),
+                None => None,
+            },
         })
     };
     read().ok_or(StoreError::Row { index })
@@ -264,8 +268,14 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Of numbers that were asked for from 0 on.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Of numbers that anybody may have put there: the log writes none below 0.
+fn natural(number: i64) -> Option<u64> {
+    u64::try_from(number).ok()
 }
 
 /// An error of the hardware, a corrupt file, or a row that is there already (so was planted)
