@@ -106,6 +106,11 @@ const ATTACKS: &[Attack] = &[
         told: ["entry 900: it lies beyond", "entry 900: it lies beyond", "entry 900: it lies beyond"],
     },
     Attack {
+        name: "a payload beyond the head",
+        sql: "INSERT INTO log_payload SELECT 27, sealed, tokens FROM log_payload WHERE idx = 4",
+        told: ["entry 27: it lies beyond", "entry 27: it lies beyond", "entry 27: it lies beyond"],
+    },
+    Attack {
         name: "a row within a larger head",
         sql: "INSERT INTO log_entry SELECT 26, leaf, leaf_hash, place, closes FROM log_entry WHERE idx = 4; \
               INSERT INTO log_payload SELECT 26, sealed, tokens FROM log_payload WHERE idx = 4; \

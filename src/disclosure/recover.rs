@@ -15,7 +15,6 @@ use super::read::{self, ReadError};
 use super::record::{Column, RecordBuilder};
 use super::seal::Draft;
 use super::store::{Head, Store, StoreError};
-use super::verify::first_beyond;
 use super::walk::{Fault, Flaw, Walk};
 
 /// Leaves read at a time.
@@ -106,7 +105,7 @@ async fn walk<S: Store>(
     if walk.tree.root() != head.root || walk.tree.encode() != head.frontier {
         return Err(OpenError::Root { size: head.size });
     }
-    if let Some(index) = first_beyond(store, head.size).await? {
+    if let Some(index) = store.beyond(head.size).await? {
         return Err(Fault { index, flaw: Flaw::Beyond }.into());
     }
     walk.settled_before(head.restarted)?;

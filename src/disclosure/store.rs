@@ -34,6 +34,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         range: Range<u64>,
     ) -> impl Future<Output = Result<Vec<StoredPayload>, StoreError>> + Send;
 
+    /// The first index at or after `size` under which a leaf or a payload is kept.
+    fn beyond(&self, size: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
     /// The first `limit` indexes in a range of entries that bear one of the tokens, ascending.
     ///
     /// Complete up to the head, indexed or not. The tokens are the database's word: the caller

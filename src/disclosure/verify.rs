@@ -147,17 +147,11 @@ fn check_head(walk: &Walk, head: &Head, evidence: &Evidence<'_>) -> Result<(), V
 async fn check_tail<S: Store>(store: &S) -> Result<(), VerifyError> {
     loop {
         let before = store.head().await?;
-        let Some(index) = first_beyond(store, before.size).await? else { return Ok(()) };
+        let Some(index) = store.beyond(before.size).await? else { return Ok(()) };
         if store.head().await?.size == before.size {
             return Err(Fault { index, flaw: Flaw::Beyond }.into());
         }
     }
-}
-
-/// The first row at or after an index.
-pub(super) async fn first_beyond<S: Store>(store: &S, size: u64) -> Result<Option<u64>, StoreError> {
-    let beyond = store.leaves(size..u64::MAX).await?;
-    Ok(beyond.first().map(|leaf| leaf.index))
 }
 
 /// Why the log does not verify.

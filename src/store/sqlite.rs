@@ -33,8 +33,8 @@ struct Connections {
 impl SqliteStore {
     /// Opens the file for the gateway that writes it. There is one only: another is refused until this one is closed.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenSqliteError> {
-        let alone = std::sync::Mutex::new(Some(settings.alone()?));
         settings.create()?;
+        let alone = std::sync::Mutex::new(Some(settings.alone()?));
         let mut writer = settings.writer().await?;
         prepare(&mut writer).await?;
         let readers = settings.readers();
@@ -109,6 +109,12 @@ impl Store for SqliteStore {
     async fn payloads(&self, range: Range<u64>) -> Result<Vec<StoredPayload>, StoreError> {
         let query = sqlx::query(sql::PAYLOADS).bind(signed(range.start)).bind(signed(range.end));
         query.fetch_all(&self.0.readers).await.map_err(fault)?.iter().map(payload).collect()
+    }
+
+    async fn beyond(&self, size: u64) -> Result<Option<u64>, StoreError> {
+        let query = sqlx::query_scalar(sql::BEYOND).bind(signed(size));
+        let first: Option<i64> = query.fetch_one(&self.0.readers).await.map_err(fault)?;
+        Ok(first.map(unsigned))
     }
 
     async fn find(

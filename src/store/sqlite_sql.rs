@@ -25,6 +25,9 @@ pub const LEAVES: &str = "SELECT idx, leaf, leaf_hash, place, closes FROM log_en
 pub const PAYLOADS: &str =
     "SELECT idx, sealed, tokens FROM log_payload WHERE idx >= $1 AND idx < $2 ORDER BY idx";
 
+pub const BEYOND: &str = "SELECT min(idx) FROM (SELECT min(idx) AS idx FROM log_entry WHERE idx >= $1 \
+     UNION ALL SELECT min(idx) FROM log_payload WHERE idx >= $1)";
+
 pub const INDEXED: &str = "SELECT size FROM log_indexed WHERE id = 1";
 
 pub const UNINDEXED: &str =

@@ -88,6 +88,10 @@ impl Store for LateStore {
         self.inner.payloads(range).await
     }
 
+    async fn beyond(&self, size: u64) -> Result<Option<u64>, StoreError> {
+        self.inner.beyond(size).await
+    }
+
     async fn find(
         &self,
         kind: TokenKind,

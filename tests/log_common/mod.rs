@@ -190,6 +190,10 @@ impl Store for Troubled {
         self.inner.payloads(range).await
     }
 
+    async fn beyond(&self, size: u64) -> Result<Option<u64>, StoreError> {
+        self.inner.beyond(size).await
+    }
+
     async fn find(
         &self,
         kind: TokenKind,
