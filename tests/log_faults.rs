@@ -9,6 +9,7 @@ use log_common::{ORIGIN, Site, Trouble, Troubled, asked, closing, config};
 use sluis::disclosure::entry::Kind;
 use sluis::disclosure::log::{AppendError, Health, Log, OpenError, Settings};
 use sluis::disclosure::read::Reader;
+use sluis::disclosure::store::Store as _;
 use sluis::store::sqlite::{OpenSqliteError, SqliteSettings, SqliteStore};
 
 #[tokio::test]
@@ -120,6 +121,24 @@ async fn a_mark_that_cannot_be_written_is_told() {
 }
 
 #[tokio::test]
+async fn a_log_whose_mark_has_no_folder_does_not_begin() {
+    let site = Site::new("mark-nowhere");
+    let store = site.store().await;
+    let marks = site.folder.join("marks");
+    let open = async || {
+        let (keys, settings) = (site.keys.clone(), Settings::new(ORIGIN));
+        Log::open(store.clone(), keys, marks.join("mark"), settings, sluis::clock::now).await
+    };
+    for _ in 0..3 {
+        let opened = open().await;
+        assert!(matches!(opened, Err(OpenError::Mark { .. })), "{opened:?}");
+        assert_eq!(store.head().await.unwrap().size, 0, "nothing was appended");
+    }
+    std::fs::create_dir(&marks).unwrap();
+    open().await.unwrap().shutdown().await;
+}
+
+#[tokio::test]
 async fn a_schema_of_the_future_is_refused() {
     let site = Site::new("future");
     site.store().await.close().await;
@@ -158,8 +177,12 @@ async fn a_log_has_one_writer_and_its_files_one_reader() {
     use std::os::unix::fs::PermissionsExt as _;
     let site = Site::new("alone");
     let store = site.store().await;
-    let second = SqliteStore::open(SqliteSettings::new(site.database())).await;
-    assert!(matches!(second, Err(OpenSqliteError::Taken)), "{second:?}");
+    let alias = site.folder.join("alias.db");
+    std::os::unix::fs::symlink(site.database(), &alias).unwrap();
+    for name in [site.database(), site.folder.join("../alone/log.db"), alias] {
+        let second = SqliteStore::open(SqliteSettings::new(&name)).await;
+        assert!(matches!(second, Err(OpenSqliteError::Taken)), "{}: {second:?}", name.display());
+    }
     for file in ["log.db", "log.db-wal", "log.db-shm", "log.db.lock"] {
         let mode = std::fs::metadata(site.folder.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

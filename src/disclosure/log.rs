@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::checkpoint::VerifierKey;
 use super::entry::Kind;
+use super::high_water;
 use super::keys::LogKeys;
 use super::published::{Mark, keep};
 use super::recover::recover;
@@ -94,6 +95,7 @@ impl Log {
         clock: fn() -> Timestamp,
     ) -> Result<Self, OpenError> {
         let recovered = recover(&store, &keys, &mark, &settings, clock()).await?;
+        high_water::prove(&mark).map_err(|source| OpenError::Mark { mark: mark.clone(), source })?;
         let mark = Mark { path: mark, origin: settings.origin.clone(), keys: keys.clone() };
         let shared = Arc::new(Shared::new(mark, &recovered.head));
         let (queue, received) = unbounded_channel();
