@@ -16,7 +16,7 @@ use sluis::store::sqlite::{OpenSqliteError, SqliteSettings, SqliteStore};
 async fn after_trouble_the_head_tells_what_happened() {
     // (trouble, acknowledged, in the store, well afterwards)
     for (at, (trouble, acknowledged, stored, well)) in [
-        (Trouble::Fails, false, false, true),
+        (Trouble::Fills, false, false, true),
         (Trouble::FailsAfterCommit, true, true, true),
         (Trouble::FailsAfterCommitAndBlind(2), true, true, true),
         (Trouble::Breaks, false, false, false),
@@ -37,6 +37,7 @@ async fn after_trouble_the_head_tells_what_happened() {
         let failed = matches!(log.health(), Health::Failing(_));
         assert_eq!(failed, !stored && well, "trouble {at}: {:?}", log.health());
 
+        store.fill(false);
         let next = log.append(config("next")).await;
         assert_eq!(next.is_ok(), well, "trouble {at}");
         log.shutdown().await;
@@ -46,6 +47,36 @@ async fn after_trouble_the_head_tells_what_happened() {
         let verified = site.verify().await;
         assert_eq!(verified.is_ok(), !stored || acknowledged, "trouble {at}: {verified:?}");
     }
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_writes_to_becomes_well_by_itself() {
+    let site = Site::new("by-itself");
+    let store = Troubled::new(site.store().await);
+    let log = site.open(store.clone()).await.unwrap();
+    store.fill(true);
+    log.append(asked("A")).await.unwrap_err();
+    assert!(matches!(log.health(), Health::Failing(_)), "{:?}", log.health());
+    // The first that is not refused is the log's own attempt; it is held, so that it is seen before and after.
+    let (begun, go) = store.hold();
+    store.fill(false);
+    begun.notified().await;
+    assert!(matches!(log.health(), Health::Failing(_)), "{:?}", log.health());
+    go.notify_one();
+    log.shutdown().await;
+    assert_eq!((log.health(), log.head().size), (Health::Well, 2), "nothing was appended for it");
+}
+
+#[tokio::test]
+async fn a_store_that_breaks_while_it_indexes_halts_the_log() {
+    let site = Site::new("rotten");
+    let store = Troubled::new(site.store().await);
+    let settings = Settings { idle: std::time::Duration::ZERO, ..Settings::new(ORIGIN) };
+    let indexed = store.rot();
+    let log = site.open_with(store.clone(), settings).await.unwrap();
+    indexed.notified().await;
+    log.shutdown().await;
+    assert!(matches!(log.health(), Health::Halted(_)), "{:?}", log.health());
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sluis::disclosure::entry::Kind;
@@ -102,6 +103,8 @@ pub fn config(detail: &str) -> Draft {
 pub enum Trouble {
     /// It fails, and nothing was written.
     Fails,
+    /// The same, and so do all after it until the store is emptied.
+    Fills,
     /// It fails, and everything was written.
     FailsAfterCommit,
     /// It fails, and so does reading the head back, this many times.
@@ -120,11 +123,33 @@ pub struct Troubled {
     pub inner: SqliteStore,
     pub troubles: Arc<Mutex<VecDeque<Trouble>>>,
     blind: Arc<Mutex<u32>>,
+    full: Arc<AtomicBool>,
+    rotten: Arc<AtomicBool>,
+    indexed: Arc<Notify>,
 }
 
 impl Troubled {
     pub fn new(inner: SqliteStore) -> Self {
-        Self { inner, troubles: Arc::default(), blind: Arc::default() }
+        let (troubles, blind) = (Arc::default(), Arc::default());
+        Self {
+            inner,
+            troubles,
+            blind,
+            full: Arc::default(),
+            rotten: Arc::default(),
+            indexed: Arc::default(),
+        }
+    }
+
+    /// From here on every append fails, and nothing is written; or none does.
+    pub fn fill(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// The search index is corrupt; returns what tells that it was to be extended.
+    pub fn rot(&self) -> Arc<Notify> {
+        self.rotten.store(true, Ordering::SeqCst);
+        self.indexed.clone()
     }
 
     pub fn meet(&self, trouble: Trouble) {
@@ -155,10 +180,17 @@ impl Store for Troubled {
     }
 
     async fn append(&self, batch: Batch<'_>) -> Result<Appended, StoreError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(gone());
+        }
         let trouble = self.troubles.lock().unwrap().pop_front();
         match trouble {
             None => self.inner.append(batch).await,
             Some(Trouble::Fails) => Err(gone()),
+            Some(Trouble::Fills) => {
+                self.fill(true);
+                Err(gone())
+            }
             Some(Trouble::Breaks) => Err(StoreError::Broken("made to break".into())),
             Some(Trouble::FailsAfterCommit) => {
                 self.inner.append(batch).await?;
@@ -205,6 +237,10 @@ impl Store for Troubled {
     }
 
     async fn index(&self, limit: u64) -> Result<u64, StoreError> {
+        if self.rotten.load(Ordering::SeqCst) {
+            self.indexed.notify_one();
+            return Err(StoreError::Broken("made to break".into()));
+        }
         self.inner.index(limit).await
     }
 
