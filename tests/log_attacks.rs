@@ -5,12 +5,8 @@
 
 mod log_common;
 
-use std::path::Path;
-
-use log_common::{ORIGIN, Site, asked, closing, config};
-use sluis::disclosure::entry::Kind;
+use log_common::{ORIGIN, Site, attack, build, config};
 use sluis::disclosure::log::{OpenError, Settings};
-use sluis::disclosure::store::Store;
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 
@@ -21,8 +17,7 @@ struct Attack {
     told: [&'static str; 3],
 }
 
-/// The log: 0 GENESIS, 1 CONFIG, then ASKED and RELEASED by turns, and at the end two questions
-/// before their answers: 22 and 23 ASKED, 24 closes 22, 25 closes 23.
+/// Upon the log that `build` makes.
 const ATTACKS: &[Attack] = &[
     Attack {
         name: "another payload",
@@ -211,36 +206,6 @@ const ATTACKS: &[Attack] = &[
         told: ["entry 0: it is missing", "entry 0: it is missing", "rollback: the log has 0 entries"],
     },
 ];
-
-async fn build(site: &Site) {
-    let store = site.store().await;
-    let log = site.open(store.clone()).await.unwrap();
-    for turn in 0..10 {
-        let subject = format!("subject {turn}");
-        let question = log.append(asked(&subject)).await.unwrap().index;
-        log.append(closing(Kind::Released, &subject, question)).await.unwrap();
-    }
-    for question in [log.append(asked("a")).await, log.append(asked("b")).await] {
-        log.append(closing(Kind::Released, "a", question.unwrap().index)).await.unwrap();
-    }
-    log.shutdown().await;
-    while store.index(1000).await.unwrap() > 0 {}
-    store.close().await;
-}
-
-async fn attack(database: &Path, sql: &'static str) {
-    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
-    for table in [
-        "DROP TRIGGER log_entry_no_update",
-        "DROP TRIGGER log_entry_no_delete",
-        "DROP TRIGGER log_payload_no_update",
-        "DROP TRIGGER log_payload_no_delete",
-        sql,
-    ] {
-        sqlx::raw_sql(table).execute(&mut connection).await.unwrap();
-    }
-    sqlx::Connection::close(connection).await.unwrap();
-}
 
 #[tokio::test]
 async fn every_attack_is_told() {

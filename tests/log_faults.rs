@@ -8,7 +8,6 @@ mod log_common;
 use log_common::{ORIGIN, Site, Trouble, Troubled, asked, closing, config};
 use sluis::disclosure::entry::Kind;
 use sluis::disclosure::log::{AppendError, Health, Log, OpenError, Settings};
-use sluis::disclosure::read::Reader;
 use sluis::disclosure::store::Store as _;
 use sluis::store::sqlite::{OpenSqliteError, SqliteSettings, SqliteStore};
 
@@ -31,7 +30,7 @@ async fn after_trouble_the_head_tells_what_happened() {
         store.meet(trouble);
         let outcome = log.append(asked("A")).await;
         assert_eq!(outcome.is_ok(), acknowledged, "trouble {at}");
-        let reader = Reader::new(store.clone(), site.keys.clone());
+        let reader = log.reader(store.clone());
         assert_eq!(reader.size().await.unwrap() == 3, stored, "trouble {at}");
 
         let failed = matches!(log.health(), Health::Failing(_));
@@ -130,7 +129,7 @@ async fn a_full_store_takes_nothing_and_loses_nothing() {
     };
     assert_eq!(refused, AppendError::Unavailable);
     log.shutdown().await;
-    let entries = Reader::new(store.clone(), site.keys.clone()).entries(2..10_000).await.unwrap();
+    let entries = log.reader(store.clone()).entries(2..10_000).await.unwrap();
     let stored: Vec<_> = entries.iter().map(|entry| (entry.index, entry.leaf.entry_id)).collect();
     let acknowledged: Vec<_> = acknowledged.iter().map(|receipt| (receipt.index, receipt.entry_id)).collect();
     assert_eq!(stored, acknowledged);

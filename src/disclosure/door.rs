@@ -105,6 +105,8 @@ pub struct Refused {
     pub denial: Denial,
     /// The instrument and purpose that the refusal speaks of, where both are published words.
     pub about: Option<About>,
+    /// The entry of the log that is missing or altered, where that is why.
+    pub damaged: Option<u64>,
     entry: Entry,
 }
 
@@ -129,6 +131,11 @@ pub enum Unlogged {
     Stranger(Reason),
     /// The log takes no entries.
     LogUnavailable,
+    /// An auditor's question is in the log, and what it asks for is not what the log wrote.
+    LogDamaged {
+        /// The first entry in the way that is not.
+        index: u64,
+    },
 }
 
 /// An answer that may not be released, with its question.
@@ -240,8 +247,13 @@ impl Refused {
         let reason = match why {
             Unlogged::Stranger(reason) => reason,
             Unlogged::LogUnavailable => Reason::DisclosureLogUnavailable,
+            Unlogged::LogDamaged { .. } => Reason::DisclosureLogDamaged,
         };
-        Self { denial: reason.into(), about: None, entry: Entry::Unlogged }
+        let damaged = match why {
+            Unlogged::LogDamaged { index } => Some(index),
+            Unlogged::Stranger(_) | Unlogged::LogUnavailable => None,
+        };
+        Self { denial: reason.into(), about: None, damaged, entry: Entry::Unlogged }
     }
 
     /// Its place in the log, where it has one.
@@ -354,7 +366,7 @@ impl DisclosureLog {
     #[allow(clippy::unused_self, reason = "a refusal is made by the log")]
     fn refused(&self, entry: Result<Receipt, AppendError>, denial: Denial, about: Option<About>) -> Refused {
         match entry {
-            Ok(receipt) => Refused { denial, about, entry: Entry::Logged(receipt) },
+            Ok(receipt) => Refused { denial, about, damaged: None, entry: Entry::Logged(receipt) },
             Err(_) => Refused::unlogged(Unlogged::LogUnavailable),
         }
     }

@@ -17,7 +17,9 @@ use super::checkpoint::VerifierKey;
 use super::entry::Kind;
 use super::high_water;
 use super::keys::LogKeys;
+use super::months::Months;
 use super::published::{Mark, keep};
+use super::read::Reader;
 use super::recover::recover;
 use super::seal::{Draft, SealError, SealedEntry};
 use super::sequencer::{Effect, Halted, Job, Message, Sequencer, Unappended};
@@ -97,7 +99,7 @@ impl Log {
         let recovered = recover(&store, &keys, &mark, &settings, clock()).await?;
         high_water::prove(&mark).map_err(|source| OpenError::Mark { mark: mark.clone(), source })?;
         let mark = Mark { path: mark, origin: settings.origin.clone(), keys: keys.clone() };
-        let shared = Arc::new(Shared::new(mark, &recovered.head));
+        let shared = Arc::new(Shared::new(mark, Months::new(recovered.months), &recovered.head));
         let (queue, received) = unbounded_channel();
         let last = recovered.opening.len().saturating_sub(1);
         let mut opening = Vec::new();
@@ -157,6 +159,11 @@ impl Log {
             }
             Err(error) => tracing::error!(?error, "closing entry not sealed: the next start will close it"),
         }
+    }
+
+    /// Reads entries back from the store that the log is on.
+    pub fn reader<S: Store>(&self, store: S) -> Reader<S> {
+        Reader::new(store, self.keys.clone(), self.shared.months.clone())
     }
 
     /// The last durable head.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedReceiver, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::entry::{Kind, Leaf};
+use super::entry::{Class, Kind, Leaf};
 use super::keys::LogKeys;
 use super::log::{Receipt, Settings, Shared, seal};
 use super::merkle::Frontier;
@@ -203,6 +203,8 @@ impl<S: Store> Sequencer<S> {
             if jobs.is_empty() {
                 return Ok(());
             }
+            let named = jobs.iter().filter(|job| job.entry.kind.class() == Class::Disclosure);
+            self.shared.months.extend(named.map(|job| job.entry.period));
             let next = self.plan(&jobs);
             let places = jobs.iter().zip(&next.places);
             let rows: Vec<_> = places.map(|(job, place)| Row { entry: &job.entry, place: *place }).collect();

@@ -33,6 +33,7 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::SourceRefused => Code::PermissionDenied,
         Reason::SourceThrottled | Reason::MessageTooLarge => Code::ResourceExhausted,
         Reason::SourceUnavailable | Reason::DisclosureLogUnavailable => Code::Unavailable,
+        Reason::DisclosureLogDamaged => Code::DataLoss,
         Reason::SourceTooSlow => Code::DeadlineExceeded,
         Reason::Cancelled => Code::Cancelled,
         Reason::SourceAnswerInvalid | Reason::Internal => Code::Internal,
@@ -52,6 +53,7 @@ pub fn status(refused: &Refused) -> Status {
     say("purpose", refused.about.as_ref().map(|about| about.purpose.to_string()));
     say("field", denial.field.as_deref().map(str::to_owned));
     say("article", denial.article.as_deref().map(str::to_owned));
+    say("damaged_entry", refused.damaged.map(|index| index.to_string()));
     say("log_index", refused.receipt().map(|receipt| receipt.index.to_string()));
     say("entry_id", refused.receipt().map(|receipt| receipt.entry_id.to_string()));
 

@@ -17,6 +17,8 @@ use sluis::disclosure::seal::Draft;
 use sluis::disclosure::store::{Appended, Batch, Head, Store, StoreError, StoredLeaf, StoredPayload};
 use sluis::disclosure::verify::{Evidence, Report, VerifyError, verify};
 use sluis::store::sqlite::{SqliteSettings, SqliteStore};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::Notify;
 
 pub const ORIGIN: &str = "test.example/disclosures";
@@ -79,6 +81,40 @@ impl Site {
     }
 }
 
+/// A log of 26 entries, all in the search index: 0 GENESIS, 1 CONFIG, then ASKED and RELEASED by turns about
+/// `subject 0` to `subject 9`, and at the end two questions before their answers: 22 and 23 ASKED, 24 closes 22, 25
+/// closes 23.
+pub async fn build(site: &Site) {
+    let store = site.store().await;
+    let log = site.open(store.clone()).await.unwrap();
+    for turn in 0..10 {
+        let subject = format!("subject {turn}");
+        let question = log.append(asked(&subject)).await.unwrap().index;
+        log.append(closing(Kind::Released, &subject, question)).await.unwrap();
+    }
+    for question in [log.append(asked("a")).await, log.append(asked("b")).await] {
+        log.append(closing(Kind::Released, "a", question.unwrap().index)).await.unwrap();
+    }
+    log.shutdown().await;
+    while store.index(1000).await.unwrap() > 0 {}
+    store.close().await;
+}
+
+/// Does to a database what its administrator may.
+pub async fn attack(database: &Path, sql: &'static str) {
+    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+    for statement in [
+        "DROP TRIGGER log_entry_no_update",
+        "DROP TRIGGER log_entry_no_delete",
+        "DROP TRIGGER log_payload_no_update",
+        "DROP TRIGGER log_payload_no_delete",
+        sql,
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    sqlx::Connection::close(connection).await.unwrap();
+}
+
 /// A question about a made-up person.
 pub fn asked(subject: &str) -> Draft {
     let mut record = RecordBuilder::new();
@@ -131,14 +167,7 @@ pub struct Troubled {
 impl Troubled {
     pub fn new(inner: SqliteStore) -> Self {
         let (troubles, blind) = (Arc::default(), Arc::default());
-        Self {
-            inner,
-            troubles,
-            blind,
-            full: Arc::default(),
-            rotten: Arc::default(),
-            indexed: Arc::default(),
-        }
+        Self { inner, troubles, blind, full: Arc::default(), rotten: Arc::default(), indexed: Arc::default() }
     }
 
     /// From here on every append fails, and nothing is written; or none does.
