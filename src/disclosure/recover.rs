@@ -46,8 +46,7 @@ pub(super) async fn recover<S: Store>(
     if let Some(marked) = marked.as_ref().filter(|marked| marked.size > head.size) {
         return Err(OpenError::RolledBack { size: head.size, marked: marked.size, mark: mark.to_owned() });
     }
-    // A process that died at its very first start may have left no mark yet.
-    let lost = marked.is_none() && head.size > 2;
+    let lost = marked.is_none() && high_water::expected(head.size);
     if lost && !settings.accept_missing_mark {
         return Err(OpenError::MarkMissing { mark: mark.to_owned(), size: head.size });
     }
