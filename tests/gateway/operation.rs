@@ -6,7 +6,7 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sluis::cli::serve;
+use sluis::cli::{Exit, log, serve};
 use sluis::config::Config;
 use sluis::identity::tls::ALPN_H2;
 use sluis::rpc::audit::LIST_DISCLOSURES;
@@ -76,7 +76,15 @@ async fn a_lost_mark_is_accepted_where_the_configuration_says_so() {
     let mut world = World::start("lost-mark").await;
     world.call(&Ask::default()).await.unwrap();
     world.stop().await;
+    let kept = std::fs::read_to_string(&world.config.log.head).unwrap();
     std::fs::remove_file(&world.config.log.head).unwrap();
+    let unmarked = log::verify(&world.config, Vec::new()).await.err().unwrap();
+    assert_eq!(unmarked.exit, Exit::Fault);
+    assert!(unmarked.message.contains("high-water mark"), "{}", unmarked.message);
+    assert!(
+        log::verify(&world.config, vec![kept]).await.is_ok(),
+        "a checkpoint that was kept stands in for it"
+    );
     let refused = serve::start(world.config.clone()).await.err().unwrap();
     assert!(refused.message.contains("log.accept_missing_mark = true"), "{}", refused.message);
 
