@@ -2,7 +2,7 @@
 //! against keys and hashes by whoever reads it.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::entry::LEAF_LEN;
 use super::keys::{Token, TokenKind};
@@ -55,6 +55,14 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// The first entry in a range that the search index claims to hold and does not.
     fn unsearchable(&self, range: Range<u64>) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// The first entry that the search index holds under a token which it does not bear, of the tokens of one kind whose
+    /// first byte is in a range.
+    fn misfiled(
+        &self,
+        kind: TokenKind,
+        first: RangeInclusive<u8>,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 }
 
 /// The log's head, as stored.

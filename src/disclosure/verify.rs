@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::checkpoint::{Checkpoint, VerifierKey};
-use super::keys::LogKeys;
+use super::keys::{LogKeys, TokenKind};
 use super::read;
 use super::seal;
 use super::store::{Head, Store, StoreError, StoredLeaf, StoredPayload};
@@ -66,6 +66,7 @@ pub async fn verify<S: Store>(
     if evidence.keys.is_none() && signed == 0 && size > 0 {
         return Err(VerifyError::Unsigned { size });
     }
+    check_index(store).await?;
     let unverified = if evidence.keys.is_some() { 0 } else { size - signed };
     Ok(Report { size, root: head.root, signed, unverified, open: walk.open.len() })
 }
@@ -185,6 +186,19 @@ fn check_head(walk: &Walk, head: &Head, evidence: &Evidence<'_>) -> Result<(), V
         return Err(VerifyError::Head);
     }
     Ok(walk.settled_before(head.restarted)?)
+}
+
+/// The search index holds nothing but what entries bear. A part at a time, as the chunks of entries: a long reading keeps
+/// the write-ahead log from going back into the file.
+async fn check_index<S: Store>(store: &S) -> Result<(), VerifyError> {
+    let mut first = None;
+    for kind in TokenKind::ALL {
+        for part in (0..=u8::MAX).step_by(16) {
+            let index = store.misfiled(kind, part..=part | 15).await?;
+            first = first.into_iter().chain(index).min();
+        }
+    }
+    first.map_or(Ok(()), |index| Err(Fault { index, flaw: Flaw::Misfiled }.into()))
 }
 
 /// Nothing may lie beyond the head; while the log is being written, a later head may reach it.

@@ -1,7 +1,7 @@
 //! The log in one SQLite file: one connection writes, a few others read.
 
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, PoisonError};
 
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -136,6 +136,14 @@ impl Store for SqliteStore {
 
     async fn unsearchable(&self, range: Range<u64>) -> Result<Option<u64>, StoreError> {
         let query = sqlx::query_scalar(sql::UNSEARCHABLE).bind(signed(range.start)).bind(signed(range.end));
+        let first: Option<i64> = query.fetch_one(&self.0.readers).await.map_err(fault)?;
+        Ok(first.map(unsigned))
+    }
+
+    async fn misfiled(&self, kind: TokenKind, first: RangeInclusive<u8>) -> Result<Option<u64>, StoreError> {
+        // Longer than any token, so greater than all that begin with 255.
+        let end = first.end().checked_add(1).map_or(vec![u8::MAX; 17], |byte| vec![byte]);
+        let query = sqlx::query_scalar(sql::MISFILED).bind(kind as i64).bind(vec![*first.start()]).bind(end);
         let first: Option<i64> = query.fetch_one(&self.0.readers).await.map_err(fault)?;
         Ok(first.map(unsigned))
     }

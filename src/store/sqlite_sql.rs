@@ -56,6 +56,11 @@ pub const UNSEARCHABLE: &str = "SELECT min(p.idx) FROM log_payload p \
      AND NOT EXISTS (SELECT 1 FROM log_search s WHERE s.kind = k.kind \
          AND s.token = substr(p.tokens, k.kind * 16 + 1, 16) AND s.idx = p.idx)";
 
+pub const MISFILED: &str = "SELECT min(s.idx) FROM log_search s \
+     WHERE s.kind = $1 AND s.token >= $2 AND s.token < $3 \
+     AND NOT EXISTS (SELECT 1 FROM log_payload p \
+         WHERE p.idx = s.idx AND substr(p.tokens, s.kind * 16 + 1, 16) = s.token)";
+
 /// The compare-and-swap that serialises every append. A row comes back where it was the expected head.
 const MOVE_HEAD: &str = "UPDATE log_head SET size = ?, root = ?, frontier = ?, mac = ?, \
      restarted = ?, epoch = ?, checkpoint = ? WHERE id = 1 AND size = ? AND root = ? AND epoch = ? RETURNING 1";

@@ -49,7 +49,9 @@ async fn refit(database: &Path) {
     let leaves = sqlx::query_scalar("SELECT leaf_hash FROM log_entry ORDER BY idx");
     let leaves: Vec<Vec<u8>> = leaves.fetch_all(&mut connection).await.unwrap();
     let mut tree = Frontier::default();
-    leaves.into_iter().for_each(|hash| tree.append(hash.try_into().unwrap()));
+    for hash in leaves {
+        tree.append(hash.try_into().unwrap());
+    }
     sqlx::query("UPDATE log_head SET size = $1, root = $2, frontier = $3")
         .bind(i64::try_from(tree.size()).unwrap())
         .bind(tree.root().to_vec())

@@ -34,7 +34,12 @@ pub const ATTACKS: &[Attack] = &[
         name: "no payload",
         sql: "DELETE FROM log_payload WHERE idx = 9",
         refitted: false,
-        told: ["entry 9: its payload is missing", "", "", ""],
+        told: [
+            "entry 9: its payload is missing",
+            "entry 9: the search index has it",
+            "entry 9: the search index has it",
+            "",
+        ],
     },
     Attack {
         name: "another leaf",
@@ -178,7 +183,12 @@ pub const ATTACKS: &[Attack] = &[
         name: "no tokens",
         sql: "UPDATE log_payload SET tokens = zeroblob(80) WHERE idx = 8",
         refitted: false,
-        told: ["entry 8: its search tokens", "", "", ""],
+        told: [
+            "entry 8: its search tokens",
+            "entry 8: the search index has it",
+            "entry 8: the search index has it",
+            "",
+        ],
     },
     Attack {
         name: "a row of the search index deleted",
@@ -188,6 +198,18 @@ pub const ATTACKS: &[Attack] = &[
             "entry 12: the search index lacks it",
             "entry 12: the search index lacks it",
             "entry 12: the search index lacks it",
+            "",
+        ],
+    },
+    Attack {
+        name: "a row of the search index planted",
+        sql: "INSERT INTO log_search SELECT kind, token, 10 FROM log_search WHERE kind = 0 AND idx = 8; \
+              INSERT INTO log_search SELECT kind, token, 900 FROM log_search WHERE kind = 3 AND idx = 8",
+        refitted: false,
+        told: [
+            "entry 10: the search index has it",
+            "entry 10: the search index has it",
+            "entry 10: the search index has it",
             "",
         ],
     },
@@ -350,7 +372,8 @@ pub const ATTACKS: &[Attack] = &[
     },
     Attack {
         name: "everything deleted",
-        sql: "DELETE FROM log_entry; DELETE FROM log_payload; \
+        sql: "DELETE FROM log_entry; DELETE FROM log_payload; DELETE FROM log_search; \
+              UPDATE log_indexed SET size = 0; \
               UPDATE log_head SET size = 0, frontier = x'', checkpoint = '', \
               root = x'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'",
         refitted: false,

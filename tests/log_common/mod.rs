@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -275,5 +275,9 @@ impl Store for Troubled {
 
     async fn unsearchable(&self, range: Range<u64>) -> Result<Option<u64>, StoreError> {
         self.inner.unsearchable(range).await
+    }
+
+    async fn misfiled(&self, kind: TokenKind, first: RangeInclusive<u8>) -> Result<Option<u64>, StoreError> {
+        self.inner.misfiled(kind, first).await
     }
 }

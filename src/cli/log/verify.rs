@@ -74,16 +74,16 @@ pub async fn verify(config: &Config, mut notes: Vec<String>) -> Result<Verified,
         .map_err(|error| Failure::configuration(format_args!("{}: {error}", config.log.head.display())))?;
     notes.extend(mark);
     let evidence = Evidence { verifier: &verifier, keys: Some(&keys), notes: &notes };
-    let verified = of(&config.log.database, &evidence).await?;
-    if notes.is_empty() && high_water::expected(verified.report.size) {
-        let (mark, size) = (config.log.head.display(), verified.report.size);
+    let found = of(&config.log.database, &evidence).await?;
+    if notes.is_empty() && high_water::expected(found.report.size) {
+        let (mark, size) = (config.log.head.display(), found.report.size);
         let missing = format_args!(
             "the log does not verify: its {size} entries fit, and its high-water mark {mark} is missing, so that \
              nothing tells whether they are all: give a --checkpoint that was kept"
         );
         return Err(Failure::new(Exit::Fault, missing));
     }
-    Ok(verified)
+    Ok(found)
 }
 
 async fn of(database: &Path, evidence: &Evidence<'_>) -> Result<Verified, Failure> {
