@@ -314,6 +314,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_number_that_is_planted_has_the_place_of_none() {
+        let keys = LogKeys::from_secret(&[3; 64]);
+        let none = keys.place_mac(7, &[9; 32], None);
+        assert!([0, 1, u64::MAX].iter().all(|&asked| keys.place_mac(7, &[9; 32], Some(asked)) != none));
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_key_file_is_its_owners_alone() {
