@@ -32,6 +32,9 @@ pub struct Config {
     /// The sources, by the name that the vocabulary gives them.
     #[serde(default, rename = "source")]
     pub sources: Vec<Source>,
+    /// The file that all this was read from.
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 /// Addresses.
@@ -86,7 +89,7 @@ const fn default_append() -> u64 {
 }
 
 /// A source and how it is reached.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Source {
     /// The name that the vocabulary gives it.
@@ -101,16 +104,29 @@ pub struct Source {
     pub certificate: Option<PathBuf>,
     /// PEM key of that certificate.
     pub key: Option<PathBuf>,
+    /// An encoded `google.protobuf.FileDescriptorSet`, imports included, of what this source serves beside the
+    /// gateway's own vocabulary.
+    pub descriptors: Option<PathBuf>,
 }
 
 /// The protocol that a source speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Wire {
     /// gRPC, as the gateway itself.
     Grpc,
     /// MAGDA's SOAP 02.00.
     Magda,
+}
+
+impl Wire {
+    /// Its name, as the file has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::Magda => "magda",
+        }
+    }
 }
 
 /// Bounds. Every one has a default that fits a municipality.
@@ -177,13 +193,27 @@ impl Config {
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| ConfigError(format!("{}: {error}", file.display())))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| {
+        Self::parse(file, &text)
+    }
+
+    /// What a text says that stands, or is to stand, in `file`.
+    ///
+    /// # Errors
+    /// Where it says something that it may not.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| text.get(..span.start).map_or(0, count_lines));
             ConfigError(format!("{}:{}: {}", file.display(), line + 1, error.message()))
         })?;
         config.resolve(file.parent().unwrap_or(Path::new(".")));
+        file.clone_into(&mut config.file);
         config.check().map_err(|fault| ConfigError(format!("{}: {fault}", file.display())))?;
         Ok(config)
+    }
+
+    /// The file that it was read from.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     fn resolve(&mut self, base: &Path) {
@@ -197,7 +227,8 @@ impl Config {
             &mut self.log.head,
         ];
         let of_sources = self.sources.iter_mut().flat_map(|source| {
-            std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key)
+            let of_one = std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key);
+            of_one.chain(&mut source.descriptors)
         });
         for path in paths.into_iter().chain(&mut self.listen.bound).chain(of_sources) {
             *path = base.join(&*path);

@@ -8,6 +8,7 @@ pub mod output;
 pub mod pki;
 pub mod policy;
 pub mod protocol;
+mod runtimes;
 mod sandbox;
 pub mod serve;
 mod sources;
