@@ -18,6 +18,7 @@ mod methods;
 mod operation;
 mod overtaken;
 mod parties;
+mod partners;
 mod raw;
 mod reasons;
 mod registers;
