@@ -49,6 +49,10 @@ pub struct Listen {
     pub bound: Option<PathBuf>,
     /// Runtimes that serve connections. Default: one for each core.
     pub workers: Option<usize>,
+    /// Tell registered callers which services there are (`grpc.reflection`). Off unless set: who may ask knows its
+    /// service, and a partner's descriptors may not be everybody's.
+    #[serde(default)]
+    pub reflection: bool,
 }
 
 /// The gateway's own certificate. Whom it accepts stands in the registry.

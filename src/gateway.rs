@@ -39,7 +39,9 @@ pub struct Policy {
     pub registry: Arc<Registry>,
     /// The instruments.
     pub catalogue: Catalogue,
-    /// The methods that are served.
+    /// The vocabulary in which they are written.
+    pub vocabulary: Arc<Vocabulary>,
+    /// The methods of it, as they are served.
     pub methods: Arc<Methods>,
     /// The sources, for each runtime with connections of its own.
     pub sources: Arc<[Sources]>,

@@ -16,6 +16,7 @@ use crate::gateway::{Gateway, Policy};
 use crate::identity::token::TokenVerifier;
 use crate::rpc::audit::Audit;
 use crate::rpc::listener::{self, Shared, Worker};
+use crate::rpc::reflection::Reflection;
 use crate::rpc::services::Services;
 use crate::telemetry::Meters;
 
@@ -79,7 +80,10 @@ impl Blueprint {
             clock: clock::now,
         });
         let audit = Audit::new(Arc::clone(&gateway), Arc::clone(&self.ledger));
-        let services = Services::new(audit, self.health.clone(), self.shared.limits.request_bytes);
+        let reflection = self.config.listen.reflection;
+        let reflection =
+            reflection.then(|| Reflection::new(Arc::clone(&self.policy), self.shared.draining.clone()));
+        let services = Services::new(audit, self.health.clone(), reflection, self.shared.limits.request_bytes);
         Worker { gateway, services, meters: Meters::new(), shared: Arc::clone(&self.shared) }
     }
 }

@@ -175,6 +175,7 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let policy = Arc::new(ArcSwap::from_pointee(Policy {
         registry: loaded.registry,
         catalogue: loaded.catalogue,
+        vocabulary: Arc::clone(&reach.vocabulary),
         methods: Arc::clone(&reach.methods),
         sources: Arc::clone(&reach.sources),
         epoch: *epochs.borrow(),
@@ -302,6 +303,7 @@ impl Running {
         self.policy.store(Arc::new(Policy {
             registry: loaded.registry,
             catalogue: loaded.catalogue,
+            vocabulary: Arc::clone(&next.vocabulary),
             methods: Arc::clone(&next.methods),
             sources: Arc::clone(&next.sources),
             epoch,

@@ -49,7 +49,7 @@ pub struct Shared {
 pub struct Worker {
     /// The exchange core.
     pub gateway: Arc<Gateway>,
-    /// Audit and health.
+    /// Audit, health, reflection.
     pub services: Services,
     /// How exchanges end, counted.
     pub meters: Meters,
@@ -173,8 +173,8 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
 }
 
 async fn respond(worker: &Worker, peer: &Arc<PeerCertificate>, request: Request<Incoming>) -> Response<Body> {
-    if Services::serve(request.uri().path()) {
-        return worker.services.respond(peer, request).await;
+    if worker.services.serve(request.uri().path()) {
+        return worker.services.respond(&worker.gateway, peer, request).await;
     }
     let limits = &worker.shared.limits;
     let bounds = Bounds { request_bytes: limits.request_bytes, deadline: limits.deadline() };

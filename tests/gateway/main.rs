@@ -21,6 +21,7 @@ mod parties;
 mod partners;
 mod raw;
 mod reasons;
+mod reflection;
 mod registers;
 mod reload;
 mod spy;

@@ -37,7 +37,7 @@ fn write_set(world: &World, proto: &str) -> String {
 }
 
 /// Makes the partner a source of the running gateway.
-async fn added(world: &World, spy: &Spy) {
+pub async fn added(world: &World, spy: &Spy) {
     let pin = write_set(world, block("proto"));
     let instrument = block("toml").replace("sha256:…", &pin);
     std::fs::write(world.setting.dir.join("protocols/parking.toml"), instrument).unwrap();

@@ -53,6 +53,14 @@ async fn commands_say_what_they_found_and_what_to_mend() {
     let after = std::fs::read_to_string(place.file("sluis.toml")).unwrap();
     assert!(after.starts_with(&before), "what stood there stands, comments and all");
 
+    // A wire that needs more said than this set says.
+    std::fs::write(place.file("magda.toml"), &before).unwrap();
+    let line = "sluis source add parking --wire magda --endpoint https://localhost:1 --ca pki/ca.pem --descriptors permits.binpb \
+                --config magda.toml";
+    let done = place.run(line);
+    assert!(done.exit == 3 && done.err.contains("asked over MAGDA: say its question"), "{}", done.err);
+    assert_eq!(std::fs::read_to_string(place.file("magda.toml")).unwrap(), before, "nothing is written");
+
     let listed: serde_json::Value =
         serde_json::from_str(&place.done("sluis source list --output json")).unwrap();
     let parking = listed.as_array().unwrap().iter().find(|one| one["name"] == "parking").unwrap();

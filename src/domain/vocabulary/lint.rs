@@ -4,9 +4,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use prost_reflect::{FieldDescriptor, Kind, MethodDescriptor};
+use prost_reflect::{DescriptorPool, FieldDescriptor, Kind, MethodDescriptor};
 
-use super::partner::{PartnerError, pool};
+use super::partner::{PartnerError, pool, unshaken};
 use super::{MAX_WAYS, Method, Sensitivity, Vocabulary, VocabularyError, is_classified, rule, said, search};
 use crate::proto::options::Manner;
 
@@ -33,14 +33,15 @@ impl fmt::Display for Finding {
 
 /// Judges a set, to be that of `source` (any one, where none is given) beside `vocabulary`.
 pub fn lint(vocabulary: &Vocabulary, source: Option<&str>, set: &[u8]) -> Vec<Finding> {
+    unshaken(|| pool(&vocabulary.own, set).map(|pool| all(vocabulary, source, &pool))).unwrap_or_else(|error| {
+        let mut findings = Findings::default();
+        findings.refuse("", &error);
+        findings.0
+    })
+}
+
+fn all(vocabulary: &Vocabulary, source: Option<&str>, pool: &DescriptorPool) -> Vec<Finding> {
     let mut findings = Findings::default();
-    let pool = match pool(&vocabulary.own, set) {
-        Ok(pool) => pool,
-        Err(error) => {
-            findings.refuse("", &error);
-            return findings.0;
-        }
-    };
     let (mut left, mut exchanges) = (MAX_WAYS, 0);
     for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
         if said(&method) == Ok(None) {

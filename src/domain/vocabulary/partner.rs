@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use prost::Message;
@@ -13,7 +14,9 @@ use prost::bytes::Bytes;
 use prost_reflect::prost_types::{
     DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
-use prost_reflect::{DescriptorPool, ExtensionDescriptor, FileDescriptor};
+use prost_reflect::{
+    DescriptorPool, ExtensionDescriptor, FieldDescriptor, FileDescriptor, Kind, MessageDescriptor,
+};
 
 use super::{Method, Vocabulary, VocabularyError, decode, exchanges};
 
@@ -24,6 +27,8 @@ pub const MAX_SET: usize = 8 << 20;
 const OPTIONS: &str = "sluis/options/v1/options.proto";
 /// The number of every option of the gateway's, whatever it extends.
 const OPTION: u32 = 50501;
+/// Of `descriptor.proto`: the features of editions, which Google still renumbers, and nothing here reads.
+const UNSETTLED: &str = "google.protobuf.FeatureSet";
 /// Where an option stands.
 const EXTENDED: [&str; 3] =
     ["google.protobuf.MethodOptions", "google.protobuf.FieldOptions", "google.protobuf.EnumValueOptions"];
@@ -51,6 +56,8 @@ pub enum PartnerError {
     Served(Box<str>, Box<str>),
     /// No method is an exchange.
     Nothing,
+    /// Something that no compiler makes: holds what.
+    Unsound(Box<str>),
 }
 
 impl fmt::Display for PartnerError {
@@ -87,6 +94,7 @@ impl fmt::Display for PartnerError {
             Self::Served(method, by) => {
                 write!(f, "{method}: it is served already, by {by}: take it out of one of the two")
             }
+            Self::Unsound(what) => write!(f, "{what}, which no compiler makes: build the set anew from its .proto files"),
             Self::Nothing => f.write_str(
                 "no method has the option (sluis.options.v1.method), so that nothing of it would be served: annotate one",
             ),
@@ -116,8 +124,11 @@ impl Vocabulary {
     /// # Errors
     /// Where the set cannot be read, changes what is not its own, or claims what another serves.
     pub fn with(mut self, source: &str, set: &[u8]) -> Result<Self, PartnerError> {
-        let pool = pool(&self.own, set)?;
-        let methods = exchanges(&pool)?;
+        let (pool, methods) = unshaken(|| {
+            let pool = pool(&self.own, set)?;
+            let methods = exchanges(&pool)?;
+            Ok((pool, methods))
+        })?;
         if methods.is_empty() {
             return Err(PartnerError::Nothing);
         }
@@ -149,6 +160,13 @@ impl Vocabulary {
     }
 }
 
+/// Reads what a partner wrote. The library that reads descriptors takes them for a compiler's, and panics on some that are
+/// none: that must not be the end of a gateway that others rely on.
+pub(super) fn unshaken<T>(read: impl FnOnce() -> Result<T, PartnerError>) -> Result<T, PartnerError> {
+    let unsound = || Err(PartnerError::Unsound("descriptors that contradict themselves".into()));
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| unsound())
+}
+
 /// The pool of a partner's set, with the gateway's own copies of what everybody shares.
 pub(super) fn pool(own: &DescriptorPool, set: &[u8]) -> Result<DescriptorPool, PartnerError> {
     if set.len() > MAX_SET {
@@ -172,13 +190,14 @@ pub(super) fn pool(own: &DescriptorPool, set: &[u8]) -> Result<DescriptorPool, P
     file.extend(kept);
     let pool = decode(&Set { file }.encode_to_vec())?;
     leaves_options_alone(&pool)?;
+    maps_are_maps(&pool)?;
     Ok(pool)
 }
 
 /// The gateway's own copy of a shared file, if it is one, and means the same.
 fn of_all(own: &DescriptorPool, file: &FileDescriptorProto) -> Result<Option<FileDescriptor>, PartnerError> {
     let (name, package) = (file.name(), file.package());
-    let within = |root: &str| package == root || package.starts_with(&format!("{root}."));
+    let within = |root| is_within(package, root);
     let googles = within("google.protobuf") || name.starts_with("google/protobuf/");
     if !googles && name != OPTIONS {
         // gRPC's own services (health, reflection) are the gateway's to answer.
@@ -195,6 +214,11 @@ fn of_all(own: &DescriptorPool, file: &FileDescriptorProto) -> Result<Option<Fil
     }
 }
 
+/// Whether a name is `root`, or stands within it.
+fn is_within(name: &str, root: &str) -> bool {
+    name.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// No field of a partner's own stands where the gateway reads an option: what such bytes mean would depend on who reads.
 fn leaves_options_alone(pool: &DescriptorPool) -> Result<(), PartnerError> {
     let in_place = |field: &ExtensionDescriptor| {
@@ -208,6 +232,28 @@ fn leaves_options_alone(pool: &DescriptorPool) -> Result<(), PartnerError> {
         }
         None => Ok(()),
     }
+}
+
+/// An entry of a map has a key and a value and stands in a list: who walks a map relies on it, long after the set was read.
+fn maps_are_maps(pool: &DescriptorPool) -> Result<(), PartnerError> {
+    let sound = |message: &MessageDescriptor| {
+        let scalar =
+            |key: &FieldDescriptor| !key.is_list() && !matches!(key.kind(), Kind::Message(_) | Kind::Enum(_));
+        let key = message.get_field(1).is_some_and(|key| scalar(&key));
+        let value = message.get_field(2).is_some_and(|value| !value.is_list() && !value.is_group());
+        key && value && message.fields().count() == 2
+    };
+    for message in pool.all_messages() {
+        let alone = |field: &FieldDescriptor| {
+            matches!(field.kind(), Kind::Message(inner) if inner.is_map_entry()) && !field.is_map()
+        };
+        if message.is_map_entry() && !sound(&message) || message.fields().any(|field| alone(&field)) {
+            return Err(PartnerError::Unsound(
+                format!("{} holds or is a map that is none", message.full_name()).into(),
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Encoded files with all that they import, each once.
@@ -233,7 +279,7 @@ fn differs(theirs: &FileDescriptorProto, ours: &FileDescriptorProto, newer: bool
     }
     let (theirs, ours) = (Meanings::of(theirs), Meanings::of(ours));
     let unknown = |what: &String| (!newer).then(|| what.clone());
-    for (place, said) in &theirs.fields {
+    for (place, said) in theirs.fields.iter().filter(|(place, _)| !is_within(&place.0, UNSETTLED)) {
         let same_name = || ours.fields.iter().any(|((scope, _), other)| *scope == place.0 && other.0 == said.0);
         match ours.fields.get(place) {
             Some(other) if other == said => {}

@@ -1,11 +1,14 @@
 //! Sets that a partner might send, compiled here and now, and what becomes of them.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
+use proptest::prelude::*;
 use protox::Compiler;
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 
 use super::*;
+use crate::domain::grant::Trie;
 
 const OURS: &str = include_str!("../../../../proto/sluis/options/v1/options.proto");
 
@@ -52,8 +55,13 @@ pub fn set(file: &str, others: &[(&'static str, &str)]) -> Vec<u8> {
     compiler.encode_file_descriptor_set()
 }
 
+fn own() -> Vocabulary {
+    static OWN: LazyLock<Vocabulary> = LazyLock::new(|| Vocabulary::embedded().unwrap());
+    OWN.clone()
+}
+
 fn with(set: &[u8]) -> Result<Vocabulary, PartnerError> {
-    Vocabulary::embedded().unwrap().with("acme", set)
+    own().with("acme", set)
 }
 
 fn refused(set: &[u8]) -> PartnerError {
@@ -62,7 +70,7 @@ fn refused(set: &[u8]) -> PartnerError {
 
 #[test]
 fn a_partners_set_stands_beside_the_gateways_own() {
-    let own = Vocabulary::embedded().unwrap();
+    let own = own();
     let both = with(&set(PERMITS, &[])).unwrap();
     assert_eq!(both.methods().count(), own.methods().count() + 1);
     assert_ne!(own.hash(), both.hash());
@@ -83,6 +91,12 @@ fn what_everybody_shares_is_the_gateways_own_copy() {
         let message = file.message_type.iter_mut().find(|message| message.name() == "FieldOptions").unwrap();
         message.field.push(FieldDescriptorProto { number: Some(777), ..message.field[0].clone() });
         message.field.last_mut().unwrap().name = Some("of_tomorrow".into());
+        // And Google's own renumbering, between two releases.
+        let features = file.message_type.iter_mut().find(|message| message.name() == "FeatureSet").unwrap();
+        features.enum_type[0]
+            .value
+            .iter_mut()
+            .for_each(|value| value.number = value.number.map(|number| number + 7));
     });
     let older = changed(&whole, OPTIONS, |file| {
         file.message_type.iter_mut().for_each(|message| drop(message.field.pop()));
@@ -230,4 +244,126 @@ fn messages_that_hold_each_other_are_searched_so_far_and_no_further() {
     wide.push_str("message M20 { string text = 1; }");
     let error = refused(&set(&wide, &[]));
     assert!(matches!(error, PartnerError::Vocabulary(VocabularyError::TooWide(_))), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Sets with some bytes replaced, dropped or doubled: taken or refused, and never a panic.
+    #[test]
+    fn withstands_sets_that_were_tampered_with(
+        edits in proptest::collection::vec((any::<proptest::sample::Index>(), 0_u8..4, any::<u8>()), 1..6)
+    ) {
+        static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+            let own = Set::decode(&*set(PERMITS, &[])).unwrap();
+            let theirs = |file: &&Bytes| FileDescriptorProto::decode((**file).clone()).unwrap().name() == "acme/permits.proto";
+            let file = own.file.iter().filter(theirs).cloned().collect();
+            Set { file }.encode_to_vec()
+        });
+        let mut set = WHOLE.clone();
+        for (at, kind, byte) in edits {
+            let at = at.index(set.len());
+            match kind {
+                0 => set[at] = byte,
+                1 => set[at] ^= 1 << (byte % 8),
+                2 => drop(set.remove(at)),
+                _ => set.insert(at, byte),
+            }
+        }
+        let shared = with_shared(&set);
+        for set in [set, shared] {
+            let _ = with(&set);
+            let _ = super::super::lint(&own(), None, &set);
+        }
+    }
+}
+
+/// With the files that a set imports laid beside it.
+fn with_shared(theirs: &[u8]) -> Vec<u8> {
+    static SHARED: LazyLock<Vec<u8>> = LazyLock::new(|| {
+        let mut own = Set::decode(&*set(PERMITS, &[])).unwrap();
+        own.file
+            .retain(|file| FileDescriptorProto::decode(file.clone()).unwrap().name() != "acme/permits.proto");
+        own.encode_to_vec()
+    });
+    [SHARED.as_slice(), theirs].concat()
+}
+
+const HOSTILE: &str = r#"
+syntax = "proto3";
+package acme.hostile.v1;
+message Hostile {
+  map<string, string> m = 1;
+  Kind k = 2;
+  oneof o { string a = 3; string b = 4; }
+  repeated string t = 5;
+  message Inner { string x = 1; }
+  Inner i = 6;
+}
+enum Kind { ZERO = 0; }
+"#;
+
+#[test]
+fn descriptors_that_no_compiler_makes_are_refused_or_harmless() {
+    type Change = fn(&mut DescriptorProto);
+    let changes: &[(&str, Change)] = &[
+        ("a map without a key", |message| drop(message.nested_type[0].field.remove(0))),
+        ("a map without a value", |message| drop(message.nested_type[0].field.pop())),
+        ("a map of nothing", |message| message.nested_type[0].field.clear()),
+        ("a key that is a message", |message| {
+            let key = &mut message.nested_type[0].field[0];
+            key.r#type = Some(11);
+            key.type_name = Some(".acme.hostile.v1.Hostile".into());
+        }),
+        ("a key that repeats", |message| message.nested_type[0].field[0].label = Some(3)),
+        ("a map that does not repeat", |message| message.field[0].label = Some(1)),
+        ("a map entry as a message", |message| {
+            let options = message.nested_type[1].options.get_or_insert_default();
+            options.map_entry = Some(true);
+        }),
+        ("a oneof that is not there", |message| message.field[2].oneof_index = Some(9)),
+        ("a oneof before the first", |message| message.field[2].oneof_index = Some(-1)),
+        ("a oneof that repeats", |message| message.field[2].label = Some(3)),
+        ("no oneof of its fields", |message| message.oneof_decl.clear()),
+        ("number 0", |message| message.field[4].number = Some(0)),
+        ("number -1", |message| message.field[4].number = Some(-1)),
+        ("a number too large", |message| message.field[4].number = Some(i32::MAX)),
+        ("a number twice", |message| message.field[4].number = Some(1)),
+        ("a name twice", |message| message.field[4].name = Some("m".into())),
+        ("no name", |message| message.field[4].name = None),
+        ("no type", |message| message.field[4].r#type = None),
+        ("a type of its own", |message| message.field[4].r#type = Some(77)),
+        ("a group", |message| message.field[5].r#type = Some(10)),
+        ("an enum that is a message", |message| message.field[5].r#type = Some(14)),
+        ("a message that is an enum", |message| message.field[1].r#type = Some(11)),
+        ("a default that is none", |message| message.field[1].default_value = Some("NONE".into())),
+        ("itself", |message| message.field[5].type_name = Some(".acme.hostile.v1.Hostile".into())),
+        ("packed text", |message| message.field[4].options.get_or_insert_default().packed = Some(true)),
+        ("a presence that proto3 has not", |message| message.field[4].proto3_optional = Some(true)),
+    ];
+    let text = PERMITS
+        .replace("package acme.permits.v1;", "package acme.permits.v1; import \"acme/hostile.proto\";")
+        .replace("string plate = 2;", "acme.hostile.v1.Hostile h = 2;");
+    let whole = set(&text, &[("acme/hostile.proto", HOSTILE)]);
+    // Every field that HOSTILE has, twice, and then bytes that fit none.
+    let message = b"\x12\x2a\x0a\x06\x0a\x01k\x12\x01v\x0a\x03\x12\x01v\x10\x01\x1a\x01a\x22\x01b\x2a\x01t\x2a\x00\x32\x03\x0a\x01x\x33\x34\xfa\x01\x00\x08\x05";
+    for (what, change) in changes {
+        let set = changed(&whole, "acme/hostile.proto", |file| change(&mut file.message_type[0]));
+        let _ = super::super::lint(&own(), None, &set);
+        let Ok(vocabulary) = with(&set) else { continue };
+        let output = &vocabulary.method("/acme.permits.v1.Permits/Get").unwrap().output;
+        for path in ["h", "h.m", "h.m.value", "h.k", "h.a", "h.i", "h.t", "h.i.x"] {
+            if let Ok(trie) = Trie::compile(output, &[path]) {
+                assert!(trie.leaves().count() > 0, "{what}: {path}");
+            }
+        }
+        let _ = prost_reflect::DynamicMessage::decode(output.clone(), &message[..]);
+    }
+    let mut empty = changed(&whole, "acme/hostile.proto", |file| file.enum_type[0].value.clear());
+    let _ = with(&empty);
+    empty = changed(&whole, "acme/hostile.proto", |file| file.dependency.push("acme/hostile.proto".into()));
+    let _ = with(&empty);
+    let circle =
+        changed(&whole, "acme/hostile.proto", |file| file.dependency.push("acme/permits.proto".into()));
+    let _ = with(&circle);
 }
