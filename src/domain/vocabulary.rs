@@ -2,6 +2,8 @@
 //!
 //! An instrument speaks in these words and cannot change them; it pins them by [`Method::descriptor_hash`].
 
+mod lint;
+mod partner;
 mod rule;
 #[cfg(test)]
 mod tests;
@@ -17,7 +19,9 @@ use prost_reflect::{
 };
 use sha2::{Digest, Sha256};
 
-pub use self::rule::{Fact, FieldRule, Sensitivity, rule, xml_value};
+pub use self::lint::{Finding, lint};
+pub use self::partner::{MAX_SET, PartnerError};
+pub use self::rule::{Fact, FieldRule, Sensitivity, is_classified, rule, xml_value};
 use crate::proto::options;
 
 /// Fields that lead from a message to one below it.
@@ -25,11 +29,17 @@ pub type Way = Vec<FieldDescriptor>;
 
 /// Messages nested deeper than this are not searched.
 const MAX_NESTING: usize = 24;
+/// Ways below the messages of all exchanges of one set: messages that hold each other make them grow without end.
+const MAX_WAYS: usize = 1 << 20;
 
-/// The exchanges of one descriptor set.
+/// The exchanges of the gateway's own descriptor set, and of its partners'.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     by_path: BTreeMap<Box<str>, Arc<Method>>,
+    /// The gateway's own descriptors.
+    own: DescriptorPool,
+    /// One for each partner, with the name of its source: none sees the names of another.
+    partners: Vec<(Box<str>, DescriptorPool)>,
 }
 
 /// A method that is an exchange.
@@ -112,6 +122,8 @@ pub enum VocabularyError {
     ContentField(Box<str>, Box<str>),
     /// An element of the question has neither field nor value: holds method and element.
     ContentEmpty(Box<str>, Box<str>),
+    /// The messages hold each other in more ways than are searched: holds the method that was one too many.
+    TooWide(Box<str>),
 }
 
 impl fmt::Display for VocabularyError {
@@ -143,6 +155,10 @@ impl fmt::Display for VocabularyError {
             Self::ContentEmpty(method, path) => {
                 write!(f, "{method}: element `{path}` of the question needs a `field` or a `value`")
             }
+            Self::TooWide(method) => write!(
+                f,
+                "{method}: its messages hold each other in too many ways: give it messages with its own fields"
+            ),
         }
     }
 }
@@ -158,15 +174,9 @@ impl Vocabulary {
     /// The vocabulary of an encoded `google.protobuf.FileDescriptorSet`, imports included. Methods without
     /// `sluis.options.v1.method` are no exchanges and are left out.
     pub fn from_descriptor_set(set: &[u8]) -> Result<Self, VocabularyError> {
-        let pool = DescriptorPool::decode(set)
-            .map_err(|error| VocabularyError::Unreadable(error.to_string().into()))?;
-        let mut by_path = BTreeMap::new();
-        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            if let Some(method) = Method::read(&method)? {
-                by_path.insert(method.path.clone(), Arc::new(method));
-            }
-        }
-        Ok(Self { by_path })
+        let own = decode(set)?;
+        let by_path = exchanges(&own)?.into_iter().map(|method| (method.path.clone(), method)).collect();
+        Ok(Self { by_path, own, partners: Vec::new() })
     }
 
     /// The exchange of that path on the gRPC wire.
@@ -183,14 +193,36 @@ impl Vocabulary {
     pub fn methods(&self) -> impl Iterator<Item = &Arc<Method>> {
         self.by_path.values()
     }
+
+    /// SHA-256 over all exchanges and the hashes of their descriptors: what is served, in one value.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for method in self.methods() {
+            hash.update(Sha256::digest(method.path.as_bytes()));
+            hash.update(method.descriptor_hash);
+        }
+        hash.finalize().into()
+    }
+}
+
+fn decode(set: &[u8]) -> Result<DescriptorPool, VocabularyError> {
+    DescriptorPool::decode(set).map_err(|error| VocabularyError::Unreadable(error.to_string().into()))
+}
+
+/// The exchanges of a pool.
+fn exchanges(pool: &DescriptorPool) -> Result<Vec<Arc<Method>>, VocabularyError> {
+    let mut left = MAX_WAYS;
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    methods
+        .filter_map(|method| Method::read(&method, &mut left).map(|found| found.map(Arc::new)).transpose())
+        .collect()
 }
 
 impl Method {
-    fn read(method: &MethodDescriptor) -> Result<Option<Self>, VocabularyError> {
+    /// `left` is how many ways may still be searched.
+    fn read(method: &MethodDescriptor, left: &mut usize) -> Result<Option<Self>, VocabularyError> {
         let name: Box<str> = method.full_name().into();
-        let options = MethodOptions::decode(method.options().encode_to_vec().as_slice())
-            .map_err(|_| VocabularyError::Options(name.clone()))?;
-        let Some(said) = options.method else { return Ok(None) };
+        let Some(said) = said(method)? else { return Ok(None) };
         if method.is_client_streaming() || method.is_server_streaming() {
             return Err(VocabularyError::Stream(name));
         }
@@ -205,20 +237,22 @@ impl Method {
             return Err(VocabularyError::NoSource(name));
         }
         let (input, output) = (method.input(), method.output());
-        let subject = one(&input, &name, |rule| rule.subject)?;
+        let subject = one(&input, &name, left, |rule| rule.subject)?;
         let subject = subject.ok_or_else(|| VocabularyError::NoSubject(name.clone()))?;
         check_single(&subject, &name)?;
         check_content(said.magda.as_ref(), &input, &name)?;
-        let told = |fact| one(&output, &name, move |rule| rule.fact == Some(fact));
+        let mut told = |fact| one(&output, &name, left, move |rule| rule.fact == Some(fact));
+        let protected_address = told(Fact::ProtectedAddress)?;
+        let protected_until = told(Fact::ProtectedAddressUntil)?;
         Ok(Some(Self {
             path: format!("/{}/{}", method.parent_service().full_name(), method.name()).into(),
             source: said.source.into(),
             manner,
             subject_path: subject.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join(".").into(),
             subject,
-            subject_returned: one(&output, &name, |rule| rule.subject)?,
-            protected_address: told(Fact::ProtectedAddress)?,
-            protected_until: told(Fact::ProtectedAddressUntil)?,
+            subject_returned: one(&output, &name, left, |rule| rule.subject)?,
+            protected_address,
+            protected_until,
             magda: said.magda,
             descriptor_hash: descriptor_hash(&method.parent_file())?,
             name,
@@ -228,37 +262,54 @@ impl Method {
     }
 }
 
+/// What `sluis.options.v1.method` says of a method, where it stands.
+fn said(method: &MethodDescriptor) -> Result<Option<options::Method>, VocabularyError> {
+    match MethodOptions::decode(method.options().encode_to_vec().as_slice()) {
+        Ok(options) => Ok(options.method),
+        Err(_) => Err(VocabularyError::Options(method.full_name().into())),
+    }
+}
+
 /// The way to the one field that fits, if any does.
 fn one(
     message: &MessageDescriptor,
     method: &str,
+    left: &mut usize,
     fits: impl Fn(&FieldRule) -> bool,
 ) -> Result<Option<Way>, VocabularyError> {
     let mut found: Vec<Way> = Vec::new();
-    search(message, &mut Vec::new(), &mut |way| {
+    let searched = search(message, &mut Vec::new(), &mut |way| {
+        *left = left.checked_sub(1)?;
         if way.last().is_some_and(|field| fits(&rule(field))) {
             found.push(way.to_vec());
         }
+        Some(())
     });
+    searched.ok_or_else(|| VocabularyError::TooWide(method.into()))?;
     match found.get(1).and_then(|way| way.last()) {
         Some(second) => Err(VocabularyError::Twice(method.into(), second.full_name().into())),
         None => Ok(found.pop()),
     }
 }
 
-/// Shows every way below a message. A message within itself is not entered again.
-fn search(message: &MessageDescriptor, way: &mut Way, visit: &mut impl FnMut(&[FieldDescriptor])) {
+/// Shows every way below a message, until one is one too many. A message within itself is not entered again.
+fn search(
+    message: &MessageDescriptor,
+    way: &mut Way,
+    visit: &mut impl FnMut(&[FieldDescriptor]) -> Option<()>,
+) -> Option<()> {
     for field in message.fields() {
         way.push(field.clone());
-        visit(way);
+        visit(way)?;
         if let Kind::Message(inner) = field.kind() {
             let recurs = way.iter().any(|outer| *outer.parent_message() == inner);
             if !recurs && way.len() < MAX_NESTING {
-                search(&inner, way, visit);
+                search(&inner, way, visit)?;
             }
         }
         way.pop();
     }
+    Some(())
 }
 
 fn check_single(subject: &Way, method: &str) -> Result<(), VocabularyError> {
