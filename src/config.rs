@@ -101,6 +101,72 @@ pub struct Source {
     pub certificate: Option<PathBuf>,
     /// PEM key of that certificate.
     pub key: Option<PathBuf>,
+    /// Questions at once.
+    #[serde(default = "Spared::concurrency")]
+    pub concurrency: usize,
+    /// Questions that wait for their turn.
+    #[serde(default = "Spared::queue")]
+    pub queue: usize,
+    /// Questions within a second; 0: as many as come. Default: by the wire.
+    pub per_second: Option<u32>,
+    /// How long one attempt may take, in milliseconds.
+    #[serde(default = "Spared::deadline_ms")]
+    pub deadline_ms: u64,
+    /// How often what is only read is asked again.
+    #[serde(default = "Spared::retries")]
+    pub retries: u32,
+    /// Failures in a row after which the source is left alone.
+    #[serde(default = "Spared::failures")]
+    pub failures: u32,
+    /// For how long, in milliseconds.
+    #[serde(default = "Spared::pause_ms")]
+    pub pause_ms: u64,
+}
+
+/// What a source is spared where the configuration does not say.
+pub struct Spared;
+
+impl Spared {
+    /// With the queue fewer than `limits.streams`, so that a source that hangs never fills a caller's connection.
+    pub const fn concurrency() -> usize {
+        100
+    }
+
+    /// As many again may wait.
+    pub const fn queue() -> usize {
+        100
+    }
+
+    /// Half of `limits.deadline_ms`: what waited may still be asked.
+    pub const fn deadline_ms() -> u64 {
+        5000
+    }
+
+    /// Once more.
+    pub const fn retries() -> u32 {
+        1
+    }
+
+    /// More than one question, or the retries of a few, can cause.
+    pub const fn failures() -> u32 {
+        10
+    }
+
+    /// About as long as a caller waits.
+    pub const fn pause_ms() -> u64 {
+        5000
+    }
+}
+
+impl Source {
+    /// Questions within a second. MAGDA's platform throttles at ten (99995).
+    pub const fn pace(&self) -> Option<u32> {
+        match (self.per_second, self.wire) {
+            (Some(0), _) | (None, Wire::Grpc) => None,
+            (Some(pace), _) => Some(pace),
+            (None, Wire::Magda) => Some(10),
+        }
+    }
 }
 
 /// The protocol that a source speaks.
@@ -236,6 +302,12 @@ impl Config {
             if !source.endpoint.starts_with("https://") {
                 return Err(format!("source \"{}\": write its endpoint as https://host:port", source.name));
             }
+            if source.concurrency == 0 || source.deadline_ms == 0 {
+                return Err(format!(
+                    "source \"{}\": concurrency and deadline_ms: write at least 1, or it is never asked",
+                    source.name
+                ));
+            }
             if source.certificate.is_some() != source.key.is_some() {
                 return Err(format!("source \"{}\": give both certificate and key, or neither", source.name));
             }
@@ -293,6 +365,10 @@ head = "h"
             ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":17: unknown variant `smtp`"),
             ("[limits]\nstreams = 0\n", "at least 1"),
             ("[limits]\nrequest_bytes = 4194305\n", "beyond 4194304"),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"https://x\"\nca = \"c\"\nconcurrency = 0\n",
+                "or it is never asked",
+            ),
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",

@@ -1,4 +1,4 @@
-//! The exchange, on one screen: identify, decide, ask, retrieve, settle, disclose — or refuse.
+//! The exchange, on one screen: identify, decide, admit, ask, retrieve, settle, disclose — or refuse.
 //! It takes a caller's certificate, a method, metadata and bytes, and gives released bytes or a refusal; it knows no
 //! transport.
 
@@ -31,6 +31,7 @@ use crate::identity::{self, Shown, Unidentified};
 use crate::minimise::probe::Probe;
 use crate::minimise::{self, Limits};
 use crate::source::Sources;
+use crate::source::guard::Place;
 
 /// What a decision rests on, replaced as one.
 pub struct Policy {
@@ -122,8 +123,9 @@ impl Gateway {
         let request = self.parse(caller, &arrival).await?;
         let permit = self.decide(&policy, request).await?;
         drop(policy);
+        let place = self.admit(&permit, arrival.left).await?;
         let asked = self.log.ask(permit).await?;
-        let withheld = self.retrieve(asked, arrival.left).await?;
+        let withheld = self.retrieve(asked, place).await?;
         self.release(withheld, peer, &arrival).await
     }
 
@@ -197,8 +199,20 @@ impl Gateway {
         }
     }
 
-    async fn retrieve(&self, asked: Asked, left: Duration) -> Result<Withheld, Refused> {
-        match self.sources.retrieve(asked, left).await {
+    /// A place at the source. Where there is none, nobody was asked, and the refusal is the only entry.
+    async fn admit(&self, permit: &Permit, left: Duration) -> Result<Place<'_>, Refused> {
+        let request = permit.request();
+        match self.sources.admit(&request.method.source, left).await {
+            Ok(place) => Ok(place),
+            Err(turned_away) => {
+                let denial = Denial { after: turned_away.after, ..Reason::from(turned_away.error).into() };
+                Err(self.log.refuse(&Known::of_request(request, true), denial).await)
+            }
+        }
+    }
+
+    async fn retrieve(&self, asked: Asked, place: Place<'_>) -> Result<Withheld, Refused> {
+        match self.sources.retrieve(asked, place).await {
             Ok(withheld) => Ok(withheld),
             Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),
         }

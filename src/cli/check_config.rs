@@ -34,7 +34,7 @@ pub fn run(args: &CheckConfigArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::read(&args.config).map_err(Failure::misconfigured)?;
     let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
     let loaded = policy::load(&config, &vocabulary)?;
-    sources::sources(&config, &vocabulary)?;
+    sources::sources(&config, &vocabulary, &sources::Guards::of(&config))?;
     LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?;
 
     let now = clock::now();

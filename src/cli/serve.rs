@@ -13,7 +13,8 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::{Failure, policy, sources::sources};
+use super::sources::{Guards, sources};
+use super::{Failure, policy};
 use crate::audit::Ledger;
 use crate::clock;
 use crate::config::Config;
@@ -177,6 +178,7 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let reporter = HealthReporter::new();
     let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
     tokio::spawn(tell_health(Arc::clone(&log), reporter, shared.draining.clone()));
+    let guards = Guards::of(&config);
     let blueprint = Blueprint {
         log: Arc::clone(&log),
         ledger,
@@ -187,13 +189,14 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
         epochs,
         tokens: Arc::new(TokenVerifier::new(&config.audience, TOKENS)),
         shared: Arc::clone(&shared),
+        guards: guards.clone(),
         config: config.clone(),
     };
     let listener = bind(config.listen.gateway).await?;
     let gateway = address(&listener)?;
     let (workers, threads) = blueprint.workers()?;
     tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
-    let metrics = serve_metrics(&config, &log).await?;
+    let metrics = serve_metrics(&config, &log, guards).await?;
     let running = Running {
         gateway,
         metrics,
@@ -220,12 +223,12 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(Failure::unreachable)
 }
 
-async fn serve_metrics(config: &Config, log: &Arc<Log>) -> Result<Option<SocketAddr>, Failure> {
+async fn serve_metrics(config: &Config, log: &Arc<Log>, guards: Guards) -> Result<Option<SocketAddr>, Failure> {
     let Some(wanted) = config.listen.metrics else { return Ok(None) };
     let listener = bind(wanted).await?;
     let bound = address(&listener)?;
     let log = Arc::clone(log);
-    tokio::spawn(telemetry::serve(listener, move || can_disclose(&log)));
+    tokio::spawn(telemetry::serve(listener, move || guards.show(), move || can_disclose(&log)));
     Ok(Some(bound))
 }
 
@@ -278,6 +281,7 @@ struct Blueprint {
     epochs: watch::Receiver<u64>,
     tokens: Arc<TokenVerifier>,
     shared: Arc<Shared>,
+    guards: Guards,
     config: Config,
 }
 
@@ -313,7 +317,7 @@ impl Blueprint {
     fn worker(&self) -> Result<Worker, Failure> {
         let gateway = Arc::new(Gateway {
             log: DisclosureLog::new(Arc::clone(&self.log), clock::now),
-            sources: sources(&self.config, &self.vocabulary)?,
+            sources: sources(&self.config, &self.vocabulary, &self.guards)?,
             methods: Arc::clone(&self.methods),
             policy: Arc::clone(&self.policy),
             epochs: self.epochs.clone(),

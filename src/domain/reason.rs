@@ -1,6 +1,7 @@
 //! Why nothing is released: one closed list, and the denial that carries it.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why a call is refused or an exchange fails. The names are part of the API
 /// (`google.rpc.ErrorInfo.reason`) and of the log: never renamed, never reused.
@@ -170,12 +171,14 @@ pub struct Denial {
     pub field: Option<Box<str>>,
     /// The article or paragraph of the instrument that is silent about it, or what closed the instrument.
     pub article: Option<Box<str>>,
+    /// When the call may be worth another try, where that is known.
+    pub after: Option<Duration>,
 }
 
 impl Denial {
     /// A denial that speaks of a field.
     pub fn field(reason: Reason, path: impl Into<Box<str>>) -> Self {
-        Self { reason, field: Some(path.into()), article: None }
+        Self { reason, field: Some(path.into()), article: None, after: None }
     }
 
     /// The same denial, citing what it rests on.
@@ -188,7 +191,7 @@ impl Denial {
 
 impl From<Reason> for Denial {
     fn from(reason: Reason) -> Self {
-        Self { reason, field: None, article: None }
+        Self { reason, field: None, article: None, after: None }
     }
 }
 
