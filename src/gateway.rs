@@ -118,15 +118,22 @@ impl Gateway {
     /// # Errors
     /// The refusal, which is in the log unless it is one of the few that cannot be.
     pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
-        let policy = self.policy.load_full();
-        let caller = self.identify(&policy, peer, &arrival).await?;
-        let request = self.parse(caller, &arrival).await?;
-        let permit = self.decide(&policy, request).await?;
-        drop(policy);
+        let permit = self.permit(peer, &arrival).await?;
         let place = self.admit(&permit, arrival.left).await?;
+        // Whoever waited is judged anew where the policy changed meanwhile: nobody is asked under a right that ended.
+        let standing = self.policy.load().epoch == permit.epoch();
+        let permit = if standing { permit } else { self.permit(peer, &arrival).await? };
         let asked = self.log.ask(permit).await?;
         let withheld = self.retrieve(asked, place).await?;
         self.release(withheld, peer, &arrival).await
+    }
+
+    /// What is known before anyone is asked, judged under one policy.
+    async fn permit(&self, peer: &PeerCertificate, arrival: &Arrival<'_>) -> Result<Permit, Refused> {
+        let policy = self.policy.load_full();
+        let caller = self.identify(&policy, peer, arrival).await?;
+        let request = self.parse(caller, arrival).await?;
+        self.decide(&policy, request).await
     }
 
     /// Whether the key of a certificate is registered: nothing more need be read of who is a stranger.

@@ -10,7 +10,7 @@ pub mod policy;
 pub mod protocol;
 mod sandbox;
 pub mod serve;
-mod sources;
+pub mod sources;
 pub mod token;
 
 use std::error::Error;

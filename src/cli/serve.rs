@@ -117,6 +117,8 @@ pub struct Running {
     pub gateway: SocketAddr,
     /// Where metrics and liveness are.
     pub metrics: Option<SocketAddr>,
+    /// What stands before the sources.
+    pub guards: Guards,
     config: Config,
     vocabulary: Arc<Vocabulary>,
     policy: Arc<ArcSwap<Policy>>,
@@ -196,10 +198,11 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let gateway = address(&listener)?;
     let (workers, threads) = blueprint.workers()?;
     tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
-    let metrics = serve_metrics(&config, &log, guards).await?;
+    let metrics = serve_metrics(&config, &log, guards.clone()).await?;
     let running = Running {
         gateway,
         metrics,
+        guards,
         config,
         vocabulary,
         policy,

@@ -7,7 +7,7 @@ use super::{Failure, policy};
 use crate::config::{Config, Source, Wire as WireKind};
 use crate::domain::vocabulary::Vocabulary;
 use crate::identity::tls::{self, ALPN_H2};
-use crate::source::guard::{Bounds, Guard, State};
+use crate::source::guard::{Bounds, Guard, Observed, State};
 use crate::source::magda::{self, MagdaSource};
 use crate::source::{Connection, GrpcSource, Planned, Sources, Wire};
 
@@ -35,6 +35,11 @@ impl Guards {
 
     fn guard(&self, source: &str) -> Option<Arc<Guard>> {
         self.0.iter().find(|(name, _)| **name == *source).map(|(_, guard)| Arc::clone(guard))
+    }
+
+    /// How a source fares.
+    pub fn observe(&self, source: &str) -> Option<Observed> {
+        self.guard(source).map(|guard| guard.observe())
     }
 
     /// Shows how each source fares: done when somebody looks, so that questions need not count for it.

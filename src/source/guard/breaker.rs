@@ -103,7 +103,10 @@ impl Breaker {
     /// The time since it began, where `until` is over.
     fn over(&self, until: u64) -> Result<Duration, Duration> {
         let (now, until) = (self.began.elapsed(), Duration::from_micros(until >> 1));
-        if now < until { Err(until - now) } else { Ok(now) }
+        match until.saturating_sub(now) {
+            Duration::ZERO => Ok(now),
+            left => Err(left),
+        }
     }
 
     fn answers(&self) {
@@ -168,7 +171,9 @@ mod tests {
     }
 
     fn fail(breaker: &Breaker, times: u32) {
-        (0..times).for_each(|_| breaker.pass().ok().unwrap().tell(Verdict::Fails));
+        for _ in 0..times {
+            breaker.pass().ok().unwrap().tell(Verdict::Fails);
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -216,7 +221,9 @@ mod tests {
         let breaker = breaker();
         let under_way: Vec<_> = (0..5).map(|_| breaker.pass().ok().unwrap()).collect();
         let last = breaker.pass().ok().unwrap();
-        under_way.into_iter().for_each(|passage| passage.tell(Verdict::Fails));
+        for passage in under_way {
+            passage.tell(Verdict::Fails);
+        }
         assert_eq!((breaker.state(), breaker.opened()), (State::Open, 1));
         last.tell(Verdict::Answers);
         assert_eq!(breaker.state(), State::Closed, "whoever answers, answers");

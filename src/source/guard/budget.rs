@@ -50,7 +50,9 @@ mod tests {
             budget.spend()
         });
         assert_eq!(retried.count(), 100);
-        (0..1000).for_each(|_| budget.earn());
+        for _ in 0..1000 {
+            budget.earn();
+        }
         assert_eq!((0..100).filter(|_| budget.spend()).count(), 10, "nothing is saved up beyond that");
     }
 }

@@ -160,9 +160,9 @@ impl Guard {
 
     async fn wait(&self, left: Duration) -> Result<(Option<Turn>, SemaphorePermit<'_>, Duration), TurnedAway> {
         let queued = Queued::join(&self.queued);
-        let soonest = self.pace.as_ref().map(|pace| pace.wait(queued.ahead));
+        let soonest = self.pace.as_ref().map(|pace| pace.wait(queued.ahead)).filter(|wait| !wait.is_zero());
         if queued.ahead >= self.bounds.queue || soonest.is_some_and(|soonest| soonest >= left) {
-            return Err(TurnedAway { error: SourceError::Throttled, after: soonest.filter(|s| !s.is_zero()) });
+            return Err(TurnedAway { error: SourceError::Throttled, after: soonest });
         }
         let since = Instant::now();
         let waiting = async {
@@ -189,7 +189,7 @@ impl TurnedAway {
     }
 }
 
-impl<'g> Place<'g> {
+impl Place<'_> {
     /// Puts the question, and what is only read once more where the source cannot have answered it, as long as there
     /// is time and budget. `put` is told how long it may take.
     ///

@@ -31,13 +31,13 @@ impl Pace {
 
     /// A turn, where there is one and nobody waits.
     pub fn at_once(&self) -> Option<Turn> {
-        Arc::clone(&self.turns).try_acquire_owned().ok().map(|_held| Turn { _held })
+        Arc::clone(&self.turns).try_acquire_owned().ok().map(|held| Turn { _held: held })
     }
 
     /// A turn, first come first served. Whoever goes away no longer waits.
     pub async fn turn(&self) -> Option<Turn> {
         // The turns are never closed.
-        Arc::clone(&self.turns).acquire_owned().await.ok().map(|_held| Turn { _held })
+        Arc::clone(&self.turns).acquire_owned().await.ok().map(|held| Turn { _held: held })
     }
 
     /// How long it takes at least until whoever comes behind `ahead` others has a turn.
@@ -76,7 +76,7 @@ mod tests {
         let mut went = asking.join_all().await;
         went.sort_unstable();
         for (first, eleventh) in went.iter().zip(went.iter().skip(10)) {
-            assert!(*eleventh - *first > Duration::from_secs(1), "{first:?} {eleventh:?}");
+            assert!(*eleventh > *first + Duration::from_secs(1), "{first:?} {eleventh:?}");
         }
         assert_eq!(went[9], Duration::ZERO, "who comes first does not wait");
         assert!(went[94] < Duration::from_secs(10), "nearly ten in each second: {:?}", went[94]);

@@ -85,7 +85,7 @@ async fn a_question_has_its_sources_deadline_and_never_more_than_its_caller_has_
     let guard = Guard::new("s", Bounds { concurrency: 1, ..BOUNDS });
     let given = Cell::new(Duration::ZERO);
     let place = guard.admit(60 * SECOND).await.ok().unwrap();
-    place.ask(Manner::Read, |left| ready(Ok(given.set(left)))).await.unwrap();
+    place.ask(Manner::Read, |left| ready(Ok(given.replace(left)))).await.unwrap();
     assert_eq!(given.get(), BOUNDS.deadline);
 
     let held = guard.admit(60 * SECOND).await.ok().unwrap();
@@ -95,7 +95,7 @@ async fn a_question_has_its_sources_deadline_and_never_more_than_its_caller_has_
         drop(held);
     };
     let (place, ()) = tokio::join!(waits, frees);
-    place.ask(Manner::Read, |left| ready(Ok(given.set(left)))).await.unwrap();
+    place.ask(Manner::Read, |left| ready(Ok(given.replace(left)))).await.unwrap();
     assert_eq!(given.get(), 2 * SECOND, "the wait is the caller's");
 }
 
@@ -144,9 +144,7 @@ async fn who_waits_is_told_when_the_source_is_left_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_callers_short_deadline_is_no_fault_of_the_source() {
-    for (left, state) in
-        [(BOUNDS.deadline - Duration::from_millis(1), State::Closed), (60 * SECOND, State::Open)]
-    {
+    for (left, state) in [(4 * SECOND, State::Closed), (60 * SECOND, State::Open)] {
         let guard = Guard::new("s", Bounds { failures: 1, ..BOUNDS });
         let place = guard.admit(left).await.ok().unwrap();
         let _ = place.ask(Manner::Read, |_| ready(Err::<(), _>(SourceError::TooSlow))).await;
