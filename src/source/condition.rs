@@ -169,7 +169,7 @@ const fn none(sign: Sign<'static>, error: SourceError, what: &'static str) -> Co
 }
 
 /// All conditions, the particular before the general. MAGDA's codes as Digitaal Vlaanderen and MAGDA-Mock list them.
-pub const CONDITIONS: [Condition; 62] = [
+pub const CONDITIONS: [Condition; 63] = [
     none(NoConnection, Down, "no connection, or the question was never sent on one"),
     none(BrokeOff, BrokenOff, "the connection or the stream ended before the answer did"),
     none(Silence, TooSlow, "no answer within the deadline"),
@@ -180,6 +180,7 @@ pub const CONDITIONS: [Condition; 62] = [
     none(Http("502"), BrokenOff, "bad gateway"),
     none(Http("504"), BrokenOff, "gateway timeout"),
     none(Http("5.."), Unavailable, "a server's error that its body does not explain"),
+    none(Http("404"), Unavailable, "nothing there: no matter of rights"),
     none(Http("4.."), Refused, "a client's error"),
     none(Http("*"), AnswerInvalid, "any other status but 200"),
     answer(Grpc("5"), NotFound, "NOT_FOUND"),
