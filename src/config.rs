@@ -1,11 +1,15 @@
 //! `sluis.toml`: what an operator sets. Unknown keys are refused; paths are relative to the file.
 
+mod source;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+
+pub use source::{AnswerSignature, KeyReference, Signature, SignatureAlgorithm, Source, Spared, Wire};
 
 /// The gateway's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -83,100 +87,6 @@ const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 const fn default_append() -> u64 {
     2000
-}
-
-/// A source and how it is reached.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The name that the vocabulary gives it.
-    pub name: String,
-    /// Which wire it speaks.
-    pub wire: Wire,
-    /// `https://host:port`.
-    pub endpoint: String,
-    /// PEM certificates of those who issue its certificate.
-    pub ca: PathBuf,
-    /// PEM chain of the gateway's certificate at this source. Default: the gateway's own.
-    pub certificate: Option<PathBuf>,
-    /// PEM key of that certificate.
-    pub key: Option<PathBuf>,
-    /// Questions at once.
-    #[serde(default = "Spared::concurrency")]
-    pub concurrency: usize,
-    /// Questions that wait for their turn.
-    #[serde(default = "Spared::queue")]
-    pub queue: usize,
-    /// Questions within a second; 0: as many as come. Default: by the wire.
-    pub per_second: Option<u32>,
-    /// How long one attempt may take, in milliseconds.
-    #[serde(default = "Spared::deadline_ms")]
-    pub deadline_ms: u64,
-    /// How often what is only read is asked again.
-    #[serde(default = "Spared::retries")]
-    pub retries: u32,
-    /// Failures in a row after which the source is left alone.
-    #[serde(default = "Spared::failures")]
-    pub failures: u32,
-    /// For how long, in milliseconds.
-    #[serde(default = "Spared::pause_ms")]
-    pub pause_ms: u64,
-}
-
-/// What a source is spared where the configuration does not say.
-pub struct Spared;
-
-impl Spared {
-    /// With the queue fewer than `limits.streams`, so that a source that hangs never fills a caller's connection.
-    pub const fn concurrency() -> usize {
-        100
-    }
-
-    /// As many again may wait.
-    pub const fn queue() -> usize {
-        100
-    }
-
-    /// Half of `limits.deadline_ms`: what waited may still be asked.
-    pub const fn deadline_ms() -> u64 {
-        5000
-    }
-
-    /// Once more.
-    pub const fn retries() -> u32 {
-        1
-    }
-
-    /// More than one question, or the retries of a few, can cause.
-    pub const fn failures() -> u32 {
-        10
-    }
-
-    /// About as long as a caller waits.
-    pub const fn pause_ms() -> u64 {
-        5000
-    }
-}
-
-impl Source {
-    /// Questions within a second. MAGDA's platform throttles at ten (99995).
-    pub const fn pace(&self) -> Option<u32> {
-        match (self.per_second, self.wire) {
-            (Some(0), _) | (None, Wire::Grpc) => None,
-            (Some(pace), _) => Some(pace),
-            (None, Wire::Magda) => Some(10),
-        }
-    }
-}
-
-/// The protocol that a source speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wire {
-    /// gRPC, as the gateway itself.
-    Grpc,
-    /// MAGDA's SOAP 02.00.
-    Magda,
 }
 
 /// Bounds. Every one has a default that fits a municipality.
@@ -263,7 +173,9 @@ impl Config {
             &mut self.log.head,
         ];
         let of_sources = self.sources.iter_mut().flat_map(|source| {
-            std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key)
+            let signature = source.signature.as_mut().map(|own| [&mut own.certificate, &mut own.key]);
+            let files = std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key);
+            files.chain(&mut source.answer_signer).chain(signature.into_iter().flatten())
         });
         for path in paths.into_iter().chain(&mut self.listen.bound).chain(of_sources) {
             *path = base.join(&*path);
@@ -311,6 +223,24 @@ impl Config {
             if source.certificate.is_some() != source.key.is_some() {
                 return Err(format!("source \"{}\": give both certificate and key, or neither", source.name));
             }
+            source.check_signatures()?;
+        }
+        Ok(())
+    }
+}
+
+impl Source {
+    /// A signature that is asked for and never looked at would be worse than none.
+    fn check_signatures(&self) -> Result<(), String> {
+        let required = self.answer_signature == AnswerSignature::Required;
+        if required != self.answer_signer.is_some() {
+            return Err(format!(
+                "source \"{}\": write answer_signature = \"required\" and answer_signer = \"FILE\" together, or neither",
+                self.name
+            ));
+        }
+        if self.wire == Wire::Grpc && (required || self.signature.is_some()) {
+            return Err(format!("source \"{}\": only SOAP is signed: leave the signatures out", self.name));
         }
         Ok(())
     }
@@ -372,6 +302,14 @@ head = "h"
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",
+            ),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"magda\"\nendpoint = \"https://x\"\nca = \"c\"\nanswer_signature = \"required\"\n",
+                "together, or neither",
+            ),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"https://x\"\nca = \"c\"\nsignature = { certificate = \"c\", key = \"k\" }\n",
+                "only SOAP is signed",
             ),
         ] {
             let error = read(&format!("{GOOD}{addition}")).err().unwrap_or_default();

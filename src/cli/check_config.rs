@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::guards::Guards;
 use super::output::Output;
 use super::{Exit, Failure, policy, sources};
 use crate::clock;
@@ -34,7 +35,7 @@ pub fn run(args: &CheckConfigArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::read(&args.config).map_err(Failure::misconfigured)?;
     let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
     let loaded = policy::load(&config, &vocabulary)?;
-    sources::sources(&config, &vocabulary, &sources::Guards::of(&config))?;
+    sources::sources(&config, &vocabulary, &Guards::of(&config))?;
     LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?;
 
     let now = clock::now();

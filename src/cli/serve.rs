@@ -13,14 +13,14 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::sources::{Guards, sources};
-use super::{Failure, policy};
+use super::guards::Guards;
+use super::{Failure, policy, sources::sources};
 use crate::audit::Ledger;
 use crate::clock;
 use crate::config::Config;
 use crate::disclosure::entry::Kind;
 use crate::disclosure::keys::LogKeys;
-use crate::disclosure::log::{Health, Settings};
+use crate::disclosure::log::{Health, InForce, Settings};
 use crate::disclosure::read::Reader;
 use crate::disclosure::record::{Column, RecordBuilder};
 use crate::disclosure::seal::Draft;
@@ -157,6 +157,7 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let settings = Settings {
         deadline: Duration::from_millis(config.log.deadline_ms),
         accept_missing_mark: config.log.accept_missing_mark,
+        policy: Some(InForce { registry: *loaded.registry.hash(), detail: policy::describe(&loaded) }),
         ..Settings::new(&config.log.origin)
     };
     let ledger = Arc::new(Reader::new(store.clone(), Arc::clone(&keys)));

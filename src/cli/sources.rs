@@ -1,73 +1,15 @@
 //! The sources that a configuration names, each with connections of its own and behind a guard that all runtimes share.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::guards::Guards;
 use super::{Failure, policy};
-use crate::config::{Config, Source, Wire as WireKind};
+use crate::config::{self, Config, SignatureAlgorithm, Source, Wire as WireKind};
 use crate::domain::vocabulary::Vocabulary;
 use crate::identity::tls::{self, ALPN_H2};
-use crate::source::guard::{Bounds, Guard, Observed, State};
 use crate::source::magda::{self, MagdaSource};
+use crate::source::signature::{Algorithm, KeyReference, Signatories, Signer};
 use crate::source::{Connection, GrpcSource, Planned, Sources, Wire};
-
-/// The guards of all sources, by name; one set for a process.
-#[derive(Clone)]
-pub struct Guards(Arc<[(Box<str>, Arc<Guard>)]>);
-
-impl Guards {
-    /// As the configuration bounds each.
-    pub fn of(config: &Config) -> Self {
-        let guard = |source: &Source| {
-            let bounds = Bounds {
-                concurrency: source.concurrency,
-                queue: source.queue,
-                per_second: source.pace(),
-                deadline: Duration::from_millis(source.deadline_ms),
-                retries: source.retries,
-                failures: source.failures,
-                pause: Duration::from_millis(source.pause_ms),
-            };
-            (source.name.as_str().into(), Arc::new(Guard::new(&source.name, bounds)))
-        };
-        Self(config.sources.iter().map(guard).collect())
-    }
-
-    fn guard(&self, source: &str) -> Option<Arc<Guard>> {
-        self.0.iter().find(|(name, _)| **name == *source).map(|(_, guard)| Arc::clone(guard))
-    }
-
-    /// How a source fares.
-    pub fn observe(&self, source: &str) -> Option<Observed> {
-        self.guard(source).map(|guard| guard.observe())
-    }
-
-    /// Shows how each source fares: done when somebody looks, so that questions need not count for it.
-    pub fn show(&self) {
-        for (name, guard) in &*self.0 {
-            let (source, seen) = (name.to_string(), guard.observe());
-            let gauge = |name, value| metrics::gauge!(name, "source" => source.clone()).set(value);
-            let count = |name, value| metrics::counter!(name, "source" => source.clone()).absolute(value);
-            gauge(
-                "sluis_source_state",
-                match seen.state {
-                    State::Closed => 0.0,
-                    State::HalfOpen => 1.0,
-                    State::Open => 2.0,
-                },
-            );
-            gauge("sluis_source_in_flight", whole(seen.in_flight));
-            gauge("sluis_source_queued", whole(seen.queued));
-            count("sluis_source_retries_total", seen.retried);
-            count("sluis_source_opened_total", seen.opened);
-            count("sluis_source_turned_away_total", seen.turned_away);
-        }
-    }
-}
-
-fn whole(count: usize) -> f64 {
-    u32::try_from(count).unwrap_or(u32::MAX).into()
-}
 
 /// Makes the sources; nothing is connected yet.
 ///
@@ -104,6 +46,7 @@ pub fn sources(config: &Config, vocabulary: &Vocabulary, guards: &Guards) -> Res
                 let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
                 let limits = magda::Limits { body: config.limits.answer_bytes, ..magda::Limits::default() };
                 let wire = MagdaSource::new(&endpoint, client, limits).map_err(|_| wrong())?;
+                let wire = with_signatures(wire, source)?;
                 Wire::Magda(Box::new(Planned::new(wire)))
             }
         };
@@ -112,4 +55,30 @@ pub fn sources(config: &Config, vocabulary: &Vocabulary, guards: &Guards) -> Res
         }
     }
     Ok(sources)
+}
+
+/// Has questions signed and answers verified as the configuration says.
+fn with_signatures(mut wire: MagdaSource, source: &Source) -> Result<MagdaSource, Failure> {
+    if let Some(signature) = &source.signature {
+        let own = policy::credentials(&signature.certificate, &signature.key)?;
+        let algorithm = match signature.algorithm {
+            SignatureAlgorithm::RsaSha256 => Algorithm::RsaSha256,
+            SignatureAlgorithm::RsaSha512 => Algorithm::RsaSha512,
+        };
+        let reference = match signature.key_reference {
+            config::KeyReference::BinaryToken => KeyReference::BinaryToken,
+            config::KeyReference::PathToken => KeyReference::PathToken,
+            config::KeyReference::X509Data => KeyReference::X509Data,
+        };
+        let signer = Signer::new(own.key(), own.chain(), algorithm, reference)
+            .map_err(|error| Failure::configuration(format_args!("{}: {error}", signature.key.display())))?;
+        wire = wire.signing(Arc::new(signer));
+    }
+    if let Some(file) = &source.answer_signer {
+        let certificates = tls::certificates(&policy::read(file)?).map_err(Failure::misconfigured)?;
+        let signatories = Signatories::of(&certificates)
+            .map_err(|error| Failure::configuration(format_args!("{}: {error}", file.display())))?;
+        wire = wire.signed_by(signatories);
+    }
+    Ok(wire)
 }

@@ -169,7 +169,7 @@ const fn none(sign: Sign<'static>, error: SourceError, what: &'static str) -> Co
 }
 
 /// All conditions, the particular before the general. MAGDA's codes as Digitaal Vlaanderen and MAGDA-Mock list them.
-pub const CONDITIONS: [Condition; 63] = [
+pub const CONDITIONS: [Condition; 64] = [
     none(NoConnection, Down, "no connection, or the question was never sent on one"),
     none(BrokeOff, BrokenOff, "the connection or the stream ended before the answer did"),
     none(Silence, TooSlow, "no answer within the deadline"),
@@ -191,6 +191,7 @@ pub const CONDITIONS: [Condition; 63] = [
     none(Grpc("14"), Down, "UNAVAILABLE"),
     none(Grpc("*"), AnswerInvalid, "any other status, or OK without a message"),
     none(Fault("max throttle rate"), Throttled, "the platform's throttle, in words"),
+    none(Fault("Te veel gelijktijdige bevragingen"), Throttled, "the same"),
     none(Fault("*"), Unavailable, "a Fault without a code that stands below"),
     answer(Code("30001"), NotFound, "no data"),
     answer(Code("30002"), NotFound, "number cancelled"),

@@ -7,6 +7,7 @@ mod grpc;
 pub mod guard;
 pub mod magda;
 mod planned;
+pub mod signature;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

@@ -131,6 +131,34 @@ pub async fn cancelled() -> HashSet<Reason> {
     HashSet::from([Reason::Cancelled])
 }
 
+/// Nobody waits any longer, neither the caller nor its deadline: the source is told, on both wires.
+#[tokio::test]
+async fn a_source_is_told_when_nobody_waits_any_more() {
+    let mut world = World::start("told").await;
+    let housing = Spy::start(&world, Says::File(PIETER)).await;
+    let magda = Spy::start(&world, Says::Text(500, String::new())).await;
+    instead_of(&mut world, "housing", &housing).await;
+    instead_of(&mut world, "rijksregister", &magda).await;
+    for (spy, ask) in [(&housing, Ask::housing(PIETER)), (&magda, Ask::default())] {
+        let client = world.client(ask.who);
+        let (token, question) = (world.token(ask.who), world.question(ask.method, ask.subject));
+        let metadata = ask.metadata();
+        tokio::select! {
+            answered = client.call(ask.method, &token, &metadata, &question) => panic!("{:?}", answered.map(|_| ())),
+            _ = spy.question() => {}
+        }
+        drop(client);
+        spy.gone().await;
+        let hasty = [("grpc-timeout", "50m")];
+        let ask = Ask { more: &hasty, ..ask };
+        let (late, ()) = tokio::join!(world.call(&ask), async {
+            spy.question().await;
+            spy.gone().await;
+        });
+        assert_eq!(late.unwrap_err().reason.as_deref(), Some(Reason::SourceTooSlow.name()), "{}", ask.method);
+    }
+}
+
 async fn until_asked(world: &World) {
     while world.sandbox.questions(Played::Housing) == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;

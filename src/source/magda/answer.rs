@@ -52,8 +52,7 @@ impl Plan {
         if body.len() > limits.body {
             return Err(SourceError::AnswerTooLarge.into());
         }
-        let text = std::str::from_utf8(body).map_err(|_| INVALID)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text(body).ok_or(INVALID)?;
         if !text.chars().all(is_xml_char) {
             return Err(INVALID.into());
         }
@@ -61,6 +60,12 @@ impl Plan {
         reading.document(text)?;
         reading.finish(asked)
     }
+}
+
+/// The text of a body, in UTF-8, without a byte-order mark.
+pub(super) fn text(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    Some(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// An element that is open.
@@ -209,7 +214,7 @@ impl<'p> Reading<'p> {
             // One question is asked, so that a second answer would be about something else.
             Mark::Answer if std::mem::replace(&mut self.answer, true) => return Err(INVALID),
             Mark::Content if std::mem::replace(&mut self.opened, true) => return Err(INVALID),
-            Mark::Exception => self.exceptions.push(Exception::default()),
+            Mark::Exception => self.exceptions.push(Exception::begun()),
             Mark::Code | Mark::Severity | Mark::Circumstance | Mark::Annotation => {
                 level.text = Some(String::new());
             }

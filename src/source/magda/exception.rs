@@ -45,22 +45,33 @@ pub struct Exception {
 }
 
 impl Exception {
+    /// One that says nothing yet: without a `Type` it is a fault, as with one that nobody knows.
+    pub fn begun() -> Self {
+        Self { fault: true, ..Self::default() }
+    }
+
     /// Takes in the text of one of its elements.
     pub fn tell(&mut self, mark: Mark, text: &str) {
         match mark {
             Mark::Code => text.clone_into(&mut self.code),
-            // A type that the schema does not know is no mere warning.
             Mark::Severity => self.fault = !matches!(text, "WAARSCHUWING" | "INFORMATIE"),
             Mark::Circumstance => self.no_data = text == "NO_DATA_FOUND",
             Mark::Annotation if text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 self.numbers.push(text.into());
             }
-            Mark::Annotation if text.len() == 8 && text.starts_with("MSG") => {
-                self.status = Some(text.into());
-            }
+            Mark::Annotation if is_status(text) => self.status = Some(text.into()),
             _ => {}
         }
     }
+}
+
+/// Three capitals and five digits: MSG00012, HAN20200.
+fn is_status(text: &str) -> bool {
+    text.split_at_checked(3).is_some_and(|(letters, digits)| {
+        letters.bytes().all(|b| b.is_ascii_uppercase())
+            && digits.len() == 5
+            && digits.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 /// Judges the exceptions of one reply; `content` tells whether `Inhoud` held any element.
@@ -143,6 +154,41 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_known_type_is_a_fault() {
+        for (kind, fault) in
+            [(None, true), (Some("FOUT"), true), (Some("RAMP"), true), (Some("WAARSCHUWING"), false)]
+        {
+            let mut exception = Exception::begun();
+            exception.tell(Mark::Code, "99996");
+            if let Some(kind) = kind {
+                exception.tell(Mark::Severity, kind);
+            }
+            assert_eq!(judge(&[exception], true).is_err(), fault, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_crossroads_bank_is_told_by_its_form() {
+        for (text, told) in [
+            ("MSG00012", true),
+            ("HAN20200", true),
+            ("SSH00047", true),
+            ("Msg00012", false),
+            ("MSG0012", false),
+            ("MSG000123", false),
+            ("MÉ00012", false),
+            ("84631230189", false),
+        ] {
+            let mut exception = Exception::begun();
+            exception.tell(Mark::Annotation, text);
+            assert_eq!(exception.status.is_some(), told, "{text}");
+        }
+        let mut partial = Exception { code: "70001".into(), ..Exception::begun() };
+        partial.tell(Mark::Annotation, "HAN20200");
+        assert_eq!(judge(&[partial], true), Ok(Outcome::Content));
+    }
+
+    #[test]
     fn codes_mean_what_the_platform_documents() {
         use SourceError::*;
         let table: [(&str, bool, bool, Result<Outcome, SourceError>); 27] = [
@@ -215,6 +261,7 @@ mod tests {
     fn faults_are_outages_unless_they_say_otherwise() {
         let throttled = "Exceeded the max throttle rate of 10 within 1000ms";
         assert_eq!(judge_fault(throttled, "").error, SourceError::Throttled);
+        assert_eq!(judge_fault("Te veel gelijktijdige bevragingen", "").error, SourceError::Throttled);
         assert_eq!(judge_fault("", "99995").error, SourceError::Throttled);
         assert_eq!(judge_fault("", "40005").error, SourceError::Refused);
         assert_eq!(judge_fault("faultstring", ""), SourceError::Unavailable.into());
