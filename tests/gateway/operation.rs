@@ -111,10 +111,27 @@ async fn what_a_stranger_sends_is_not_waited_for() {
     let connecting = Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream));
     let (mut sender, connection) = connecting.await.unwrap();
     tokio::spawn(connection);
-    for path in [PERSON, LIST_DISCLOSURES] {
+    for path in [PERSON, LIST_DISCLOSURES, "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"] {
         let request = Request::post(format!("https://localhost{path}")).body(Endless).unwrap();
         sender.ready().await.unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.headers()["grpc-status"], "16", "{path}");
     }
+}
+
+/// Strangers who stay would take the places of others; who is known stays.
+#[tokio::test]
+async fn a_stranger_is_told_and_then_shown_out() {
+    let hasty = |text: String| format!("{text}\n[limits]\nhandshake_ms = 200\n");
+    let world = World::planned("shown-out", Plan { configure: hasty, ..Plan::default() }).await;
+    let caller = &world.setting.party("stad-leuven").unwrap().issued;
+    let mut known = Raw::open(&world, caller).await;
+    let stranger = unregistered(&world, "stranger");
+    let stream = tls(&world, &stranger, &[ALPN_H2]).await.unwrap();
+    let connecting = Builder::new(TokioExecutor::new()).handshake::<_, Endless>(TokioIo::new(stream));
+    let (sender, connection) = connecting.await.unwrap();
+    let _ = connection.await;
+    assert!(sender.is_closed());
+    let health = known.begin("/grpc.health.v1.Health/Check", &b"\0\0\0\0\0"[..]).await;
+    assert_eq!(health.status(), 200, "who was there before is there still");
 }
