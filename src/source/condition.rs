@@ -2,7 +2,9 @@
 //! their failures and `docs/errors.md` its rows.
 
 use self::Outcome::{Content, Filtered, NotFound};
-use self::Sign::{BrokeOff, Code, Fault, Grpc, Http, NoConnection, Silence, Status, TooLarge, Unreadable};
+use self::Sign::{
+    BrokeOff, Code, Fault, Grpc, Http, NoConnection, NoGrpc, Silence, Status, TooLarge, Unreadable,
+};
 use self::SourceError::{
     AnswerInvalid, AnswerTooLarge, BrokenOff, Down, Internal, QuestionMalformed, Refused, SubjectNotRegistered,
     Throttled, TooSlow, Unavailable,
@@ -109,8 +111,10 @@ pub enum Sign<'a> {
     TooLarge,
     /// Bytes that are no answer.
     Unreadable,
-    /// A status of HTTP other than 200.
+    /// A status of HTTP other than 200, from a source that speaks SOAP.
     Http(&'a str),
+    /// The same, where gRPC was to come.
+    NoGrpc(&'a str),
     /// A status of gRPC.
     Grpc(&'a str),
     /// A SOAP Fault of MAGDA's platform, by a phrase of its text.
@@ -129,6 +133,7 @@ impl Sign<'_> {
         };
         match (self, seen) {
             (Http(row), Http(seen))
+            | (NoGrpc(row), NoGrpc(seen))
             | (Grpc(row), Grpc(seen))
             | (Code(row), Code(seen))
             | (Status(row), Status(seen)) => same(row, seen),
@@ -169,7 +174,7 @@ const fn none(sign: Sign<'static>, error: SourceError, what: &'static str) -> Co
 }
 
 /// All conditions, the particular before the general. MAGDA's codes as Digitaal Vlaanderen and MAGDA-Mock list them.
-pub const CONDITIONS: [Condition; 64] = [
+pub const CONDITIONS: [Condition; 68] = [
     none(NoConnection, Down, "no connection, or the question was never sent on one"),
     none(BrokeOff, BrokenOff, "the connection or the stream ended before the answer did"),
     none(Silence, TooSlow, "no answer within the deadline"),
@@ -180,9 +185,13 @@ pub const CONDITIONS: [Condition; 64] = [
     none(Http("502"), BrokenOff, "bad gateway"),
     none(Http("504"), BrokenOff, "gateway timeout"),
     none(Http("5.."), Unavailable, "a server's error that its body does not explain"),
-    none(Http("404"), Unavailable, "nothing there: no matter of rights"),
     none(Http("4.."), Refused, "a client's error"),
     none(Http("*"), AnswerInvalid, "any other status but 200"),
+    none(NoGrpc("429"), Throttled, "too many requests"),
+    none(NoGrpc("503"), Down, "service unavailable"),
+    none(NoGrpc("502"), BrokenOff, "bad gateway"),
+    none(NoGrpc("504"), BrokenOff, "gateway timeout"),
+    none(NoGrpc("*"), Unavailable, "any other status but 200: whoever stands there does not speak gRPC"),
     answer(Grpc("5"), NotFound, "NOT_FOUND"),
     none(Grpc("4"), TooSlow, "DEADLINE_EXCEEDED"),
     none(Grpc("7"), Refused, "PERMISSION_DENIED"),
@@ -249,6 +258,7 @@ mod tests {
             let found = |sign: Sign<'_>| CONDITIONS.iter().position(|other| other.sign.fits(&sign));
             let found = match row.sign {
                 Http(pattern) => found(Http(&text(pattern))),
+                NoGrpc(pattern) => found(NoGrpc(&text(pattern))),
                 Grpc(pattern) => found(Grpc(&text(pattern))),
                 Fault(pattern) => found(Fault(&format!("Exceeded the {} of 10", text(pattern)))),
                 Code(pattern) => found(Code(&text(pattern))),

@@ -84,7 +84,7 @@ impl GrpcSource {
         })?;
         let (head, body) = response.into_parts();
         if head.status != http::StatusCode::OK {
-            return Err(condition::failure(Sign::Http(head.status.as_str())));
+            return Err(condition::failure(Sign::NoGrpc(head.status.as_str())));
         }
         if head.headers.contains_key(frame::STATUS) {
             return outcome(&head.headers, None);
