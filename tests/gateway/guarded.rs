@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sluis::domain::reason::Reason;
 use sluis::proto::audit::{Disclosure, ListDisclosuresRequest};
+use sluis::sandbox::{Played, Trouble};
 use sluis::source::guard::{Observed, State};
 
 use crate::spy::{Says, Spy, instead_of};
@@ -92,7 +93,7 @@ async fn what_the_source_may_have_answered_is_not_asked_again_and_a_budget_ends(
     let stage = Stage::configured("budget", never_alone).await;
     let ocmw = stage.caller("ocmw-leuven").await;
     let ask = Ask::housing(PIETER);
-    // Broken off in the midst of an answer; INTERNAL.
+    // An answer that no status ends; INTERNAL.
     for saying in [Saying { trailers: http::HeaderMap::new(), ..Saying::message(b"x") }, Saying::status("13")] {
         let before = stage.housing.heard().len();
         stage.housing.say(saying);
@@ -107,6 +108,19 @@ async fn what_the_source_may_have_answered_is_not_asked_again_and_a_budget_ends(
     let asked = stage.housing.heard().len() - before;
     assert!((50..=54).contains(&asked), "the reserve of ten and a tenth of forty: {asked}");
     assert_eq!(observe(&stage.world, "housing").retried, asked as u64 - 40);
+}
+
+#[tokio::test]
+async fn an_answer_that_broke_off_may_have_been_given_and_is_not_asked_for_again() {
+    let world = World::start("broken-off").await;
+    let subject = Trouble::Closed.insz();
+    for (ask, played) in
+        [(Ask { subject, ..Ask::default() }, Played::Magda), (Ask::housing(subject), Played::Housing)]
+    {
+        let refusal = world.call(&ask).await.unwrap_err();
+        assert_eq!(refusal.reason.as_deref(), Some(Reason::SourceUnavailable.name()));
+        assert_eq!(world.sandbox.questions(played), 1);
+    }
 }
 
 #[tokio::test]

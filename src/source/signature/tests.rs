@@ -156,8 +156,8 @@ fn an_unsigned_document_cannot_make_itself_dear() {
     let trusted = Signatories::of(std::slice::from_ref(&ours.certificate)).unwrap();
     let declarations =
         |from: usize| (from..from + 60).fold(String::new(), |all, n| all + &format!(" xmlns:p{n}=\"urn:{n}\""));
-    let nested = (0..40).map(|level| format!("<x{}>", declarations(level * 60))).collect::<String>();
-    let ids = |count: usize| (0..count).map(|n| format!("<y Id=\"i{n}\"/>")).collect::<String>();
+    let nested = (0..40).map(|level| format!("<x{}>", declarations(level * 60))).collect::<Vec<_>>().concat();
+    let ids = |count: usize| (0..count).map(|n| format!("<y Id=\"i{n}\"/>")).collect::<Vec<_>>().concat();
     let sign = |content: &str| {
         signer(&ours, Algorithm::RsaSha256, KeyReference::BinaryToken).sign(&message(content)).unwrap()
     };
