@@ -79,7 +79,10 @@ impl Breaker {
         let now = self.over(until)?;
         let trial = moment(now + self.trial) | 1;
         match self.until.compare_exchange(until, trial, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => Ok(Passage { breaker: self, trial }),
+            Ok(_) => {
+                tracing::info!(source = %self.source, "a source is tried with one question");
+                Ok(Passage { breaker: self, trial })
+            }
             // Somebody else tries, or it has just closed.
             Err(0) => Ok(Passage { breaker: self, trial: 0 }),
             Err(_) => Err(self.pause),
