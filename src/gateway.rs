@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -57,7 +57,7 @@ pub struct Arrival<'a> {
     pub on_behalf_of: Option<&'a str>,
     /// The request message, or why there is none.
     pub body: Result<Bytes, Reason>,
-    /// How long the caller waits.
+    /// How long the caller still waits from now on.
     pub left: Duration,
 }
 
@@ -118,13 +118,15 @@ impl Gateway {
     /// # Errors
     /// The refusal, which is in the log unless it is one of the few that cannot be.
     pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
+        let began = Instant::now();
+        let left = || arrival.left.saturating_sub(began.elapsed());
         let permit = self.permit(peer, &arrival).await?;
-        let (permit, place) = self.admit(permit, arrival.left).await?;
+        let (permit, place) = self.admit(permit, left()).await?;
         // Whoever waited is judged anew where the policy changed meanwhile: nobody is asked under a right that ended.
         let standing = self.policy.load().epoch == permit.epoch();
         let permit = if standing { permit } else { self.permit(peer, &arrival).await? };
         let asked = self.log.ask(permit).await?;
-        let withheld = self.retrieve(asked, place).await?;
+        let withheld = self.retrieve(asked, place, left()).await?;
         self.release(withheld, peer, &arrival).await
     }
 
@@ -229,8 +231,12 @@ impl Gateway {
         }
     }
 
-    async fn retrieve(&self, asked: Asked, place: Place<'_>) -> Result<Withheld, Refused> {
-        match self.sources.retrieve(asked, place).await {
+    async fn retrieve(&self, asked: Asked, place: Place<'_>, left: Duration) -> Result<Withheld, Refused> {
+        // The log took all the time that there was: nobody waits for what the source would say.
+        if left.is_zero() {
+            return Err(self.log.fail(asked, Reason::SourceTooSlow).await);
+        }
+        match self.sources.retrieve(asked, place, left).await {
             Ok(withheld) => Ok(withheld),
             Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),
         }

@@ -254,7 +254,7 @@ fn guard(steps: &mut Vec<Step>) -> Fallible<()> {
     let guard = Guard::new("housing", bounds);
     let ask = async || {
         let place = guard.admit(second).await.ok()?;
-        place.ask(Manner::Read, |_| ready(Ok(()))).await.ok()
+        place.ask(Manner::Read, second, |_| ready(Ok(()))).await.ok()
     };
     // Where nothing is wrong, it never waits.
     let at_once = || match pin!(ask()).poll(&mut Context::from_waker(Waker::noop())) {

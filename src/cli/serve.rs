@@ -21,7 +21,6 @@ use crate::config::Config;
 use crate::disclosure::entry::Kind;
 use crate::disclosure::keys::LogKeys;
 use crate::disclosure::log::{Health, InForce, Settings};
-use crate::disclosure::read::Reader;
 use crate::disclosure::record::{Column, RecordBuilder};
 use crate::disclosure::seal::Draft;
 use crate::disclosure::store::Store;
@@ -162,9 +161,9 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
         policy: Some(InForce { registry: *loaded.registry.hash(), detail: policy::describe(&loaded) }),
         ..Settings::new(&config.log.origin)
     };
-    let ledger = Arc::new(Reader::new(store.clone(), Arc::clone(&keys)));
-    let log = Log::open(store, keys, config.log.head.clone(), settings, clock::now).await;
+    let log = Log::open(store.clone(), keys, config.log.head.clone(), settings, clock::now).await;
     let log = Arc::new(log.map_err(Failure::unreachable)?);
+    let ledger = Arc::new(log.reader(store));
 
     let epoch = log.epoch();
     let (epoch, epochs) = watch::channel(epoch);

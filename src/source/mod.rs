@@ -95,19 +95,24 @@ impl Sources {
         }
     }
 
-    /// Asks the source. The question is in the log: that is what `asked` proves. Where it is put again, it is the same
+    /// Asks the source, within `left`. The question is in the log: that is what `asked` proves. Where it is put again, it is the same
     /// question, under the same entry.
     ///
     /// # Errors
     /// The question with the reason why the source gave no answer.
-    pub async fn retrieve(&self, asked: Asked, place: Place<'_>) -> Result<Withheld, Box<Failed>> {
-        match self.ask(&asked, place).await {
+    pub async fn retrieve(
+        &self,
+        asked: Asked,
+        place: Place<'_>,
+        left: Duration,
+    ) -> Result<Withheld, Box<Failed>> {
+        match self.ask(&asked, place, left).await {
             Ok(Retrieved { answer, facts }) => Ok(Withheld::seal(asked, answer, facts)),
             Err(error) => Err(Box::new(Failed { asked, error })),
         }
     }
 
-    async fn ask(&self, asked: &Asked, place: Place<'_>) -> Result<Retrieved, SourceError> {
+    async fn ask(&self, asked: &Asked, place: Place<'_>, left: Duration) -> Result<Retrieved, SourceError> {
         let permit = asked.permit();
         let request = permit.request();
         let reference = asked.receipt().entry_id;
@@ -133,7 +138,7 @@ impl Sources {
                 Wire::Magda(source) => source.retrieve(permit, question, left).await,
             }
         };
-        place.ask(request.method.manner, put).await
+        place.ask(request.method.manner, left, put).await
     }
 }
 

@@ -6,13 +6,13 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sluis::cli::serve;
+use sluis::cli::{Exit, log, serve};
 use sluis::config::Config;
 use sluis::identity::tls::ALPN_H2;
 use sluis::rpc::audit::LIST_DISCLOSURES;
 use sluis::store::sqlite::{SqliteSettings, SqliteStore};
 
-use crate::log_common::{Trouble, Troubled};
+use crate::log_common::Troubled;
 use crate::raw::{Raw, tls, unregistered};
 use crate::spy::on_store;
 use crate::support::{Ask, PERSON, Plan, World};
@@ -46,12 +46,13 @@ async fn health_follows_the_log() {
     on_store(&mut world, store.clone()).await;
     let mut raw = Raw::open(&world, &world.setting.party("stad-leuven").unwrap().issued).await;
     assert_eq!(raw.send(CHECK, &[], WHOLE).await.body, SERVING);
-    store.meet(Trouble::Fails);
+    store.fill(true);
     world.call(&Ask::default()).await.unwrap_err();
     while raw.send(CHECK, &[], WHOLE).await.body != NOT_SERVING {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    world.call(&Ask::default()).await.unwrap();
+    // Nobody calls who is not serving: the log finds out by itself.
+    store.fill(false);
     while raw.send(CHECK, &[], WHOLE).await.body != SERVING {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -75,7 +76,15 @@ async fn a_lost_mark_is_accepted_where_the_configuration_says_so() {
     let mut world = World::start("lost-mark").await;
     world.call(&Ask::default()).await.unwrap();
     world.stop().await;
+    let kept = std::fs::read_to_string(&world.config.log.head).unwrap();
     std::fs::remove_file(&world.config.log.head).unwrap();
+    let unmarked = log::verify(&world.config, Vec::new()).await.err().unwrap();
+    assert_eq!(unmarked.exit, Exit::Fault);
+    assert!(unmarked.message.contains("high-water mark"), "{}", unmarked.message);
+    assert!(
+        log::verify(&world.config, vec![kept]).await.is_ok(),
+        "a checkpoint that was kept stands in for it"
+    );
     let refused = serve::start(world.config.clone()).await.err().unwrap();
     assert!(refused.message.contains("log.accept_missing_mark = true"), "{}", refused.message);
 

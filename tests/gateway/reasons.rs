@@ -9,6 +9,7 @@ use sluis::domain::reason::Reason;
 use sluis::rpc::audit::LIST_DISCLOSURES;
 use tonic_types::StatusExt as _;
 
+use crate::audit::damaged;
 use crate::raw::{Raw, revoke, unregistered};
 use crate::registers::{malformed_cases, malformed_numbers};
 use crate::support::{Ask, ISOLATION, PERSON, PIETER, World};
@@ -30,6 +31,7 @@ async fn every_reason_has_its_code_its_details_and_its_entry() {
     walk.hold_against_log(&world).await;
     own_fault(&mut world, &mut walk).await;
     log_unavailable(&mut world, &mut walk).await;
+    damaged(&world, &mut walk).await;
 
     // Whoever went away hears nothing: the log alone names this one.
     walk.seen.extend(cancelled().await);

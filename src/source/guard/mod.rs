@@ -95,7 +95,6 @@ pub struct Place<'g> {
     guard: &'g Guard,
     turn: Option<Turn>,
     passage: Passage<'g>,
-    left: Duration,
     _held: SemaphorePermit<'g>,
 }
 
@@ -141,13 +140,13 @@ impl Guard {
 
     async fn place(&self, left: Duration) -> Result<Place<'_>, TurnedAway> {
         self.breaker.check().map_err(TurnedAway::left_alone)?;
-        let (turn, held, left) = match self.at_once() {
-            Some((turn, held)) => (turn, held, left),
+        let (turn, held) = match self.at_once() {
+            Some(at_once) => at_once,
             None => self.wait(left).await?,
         };
         // It may have opened while this one waited.
         let passage = self.breaker.pass().map_err(TurnedAway::left_alone)?;
-        Ok(Place { guard: self, turn, passage, left, _held: held })
+        Ok(Place { guard: self, turn, passage, _held: held })
     }
 
     fn at_once(&self) -> Option<(Option<Turn>, SemaphorePermit<'_>)> {
@@ -158,13 +157,12 @@ impl Guard {
         Some((turn, self.places.try_acquire().ok()?))
     }
 
-    async fn wait(&self, left: Duration) -> Result<(Option<Turn>, SemaphorePermit<'_>, Duration), TurnedAway> {
+    async fn wait(&self, left: Duration) -> Result<(Option<Turn>, SemaphorePermit<'_>), TurnedAway> {
         let queued = Queued::join(&self.queued);
         let soonest = self.pace.as_ref().map(|pace| pace.wait(queued.ahead)).filter(|wait| !wait.is_zero());
         if queued.ahead >= self.bounds.queue || soonest.is_some_and(|soonest| soonest >= left) {
             return Err(TurnedAway { error: SourceError::Throttled, after: soonest });
         }
-        let since = Instant::now();
         let waiting = async {
             // The turn first: it stays good until the question goes out, and a place is not kept from anybody for it.
             let turn = match &self.pace {
@@ -174,7 +172,7 @@ impl Guard {
             (turn, self.places.acquire().await)
         };
         match timeout(left, waiting).await {
-            Ok((turn, Ok(held))) => Ok((turn, held, left.saturating_sub(since.elapsed()))),
+            Ok((turn, Ok(held))) => Ok((turn, held)),
             // The places are never closed.
             Ok((_, Err(_))) => Err(TurnedAway { error: SourceError::Internal, after: None }),
             Err(_) if self.pace.is_some() => Err(TurnedAway { error: SourceError::Throttled, after: soonest }),
@@ -195,11 +193,16 @@ impl Place<'_> {
     ///
     /// # Errors
     /// What the last attempt said.
-    pub async fn ask<T, F>(self, manner: Manner, put: impl Fn(Duration) -> F) -> Result<T, SourceError>
+    pub async fn ask<T, F>(
+        self,
+        manner: Manner,
+        left: Duration,
+        put: impl Fn(Duration) -> F,
+    ) -> Result<T, SourceError>
     where
         F: Future<Output = Result<T, SourceError>>,
     {
-        let Self { guard, mut turn, mut passage, left, _held } = self;
+        let Self { guard, mut turn, mut passage, _held } = self;
         let began = Instant::now();
         let mut again = if manner == Manner::Read { guard.bounds.retries } else { 0 };
         let mut given = left.min(guard.bounds.deadline);

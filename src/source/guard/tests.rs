@@ -25,7 +25,7 @@ async fn ask(
 ) -> (Result<(), SourceError>, usize) {
     let put = Cell::new(0);
     let place = guard.admit(10 * SECOND).await.ok().unwrap();
-    let outcome = place.ask(manner, |_| ready(answers[put.replace(put.get() + 1)])).await;
+    let outcome = place.ask(manner, 10 * SECOND, |_| ready(answers[put.replace(put.get() + 1)])).await;
     (outcome, put.get())
 }
 
@@ -68,7 +68,7 @@ async fn a_retry_ends_with_its_budget_its_time_and_the_breaker() {
     let guard = Guard::new("s", BOUNDS);
     let place = guard.admit(SECOND).await.ok().unwrap();
     let began = Instant::now();
-    let outcome = place.ask(Manner::Read, |_| ready(Err::<(), _>(SourceError::Throttled))).await;
+    let outcome = place.ask(Manner::Read, SECOND, |_| ready(Err::<(), _>(SourceError::Throttled))).await;
     assert_eq!(
         (outcome, began.elapsed()),
         (Err(SourceError::Throttled), Duration::ZERO),
@@ -82,21 +82,18 @@ async fn a_retry_ends_with_its_budget_its_time_and_the_breaker() {
 
 #[tokio::test(start_paused = true)]
 async fn a_question_has_its_sources_deadline_and_never_more_than_its_caller_has_left() {
-    let guard = Guard::new("s", Bounds { concurrency: 1, ..BOUNDS });
+    let guard = Guard::new("s", BOUNDS);
+    for (left, expected) in [(60 * SECOND, BOUNDS.deadline), (2 * SECOND, 2 * SECOND)] {
+        let given = Cell::new(Duration::ZERO);
+        let place = guard.admit(left).await.ok().unwrap();
+        place.ask(Manner::Read, left, |left| ready(Ok(given.replace(left)))).await.unwrap();
+        assert_eq!(given.get(), expected);
+    }
     let given = Cell::new(Duration::ZERO);
-    let place = guard.admit(60 * SECOND).await.ok().unwrap();
-    place.ask(Manner::Read, |left| ready(Ok(given.replace(left)))).await.unwrap();
-    assert_eq!(given.get(), BOUNDS.deadline);
-
-    let held = guard.admit(60 * SECOND).await.ok().unwrap();
-    let waits = async { guard.admit(3 * SECOND).await.ok().unwrap() };
-    let frees = async {
-        sleep(SECOND).await;
-        drop(held);
-    };
-    let (place, ()) = tokio::join!(waits, frees);
-    place.ask(Manner::Read, |left| ready(Ok(given.replace(left)))).await.unwrap();
-    assert_eq!(given.get(), 2 * SECOND, "the wait is the caller's");
+    let place = guard.admit(SECOND).await.ok().unwrap();
+    let put = |left| ready(if given.replace(left).is_zero() { Err(SourceError::Down) } else { Ok(()) });
+    place.ask(Manner::Read, SECOND, put).await.unwrap();
+    assert_eq!(given.get(), SECOND.saturating_sub(BACKOFF), "of what is left, not anew");
 }
 
 #[tokio::test(start_paused = true)]
@@ -134,7 +131,7 @@ async fn who_waits_is_told_when_the_source_is_left_alone() {
     let held = guard.admit(SECOND).await.ok().unwrap();
     let (turned_away, _) = tokio::join!(
         async { guard.admit(60 * SECOND).await.err() },
-        held.ask(Manner::Read, |_| async {
+        held.ask(Manner::Read, 60 * SECOND, |_| async {
             sleep(SECOND).await;
             Err::<(), _>(SourceError::BrokenOff)
         })
@@ -147,7 +144,7 @@ async fn a_callers_short_deadline_is_no_fault_of_the_source() {
     for (left, state) in [(4 * SECOND, State::Closed), (60 * SECOND, State::Open)] {
         let guard = Guard::new("s", Bounds { failures: 1, ..BOUNDS });
         let place = guard.admit(left).await.ok().unwrap();
-        let _ = place.ask(Manner::Read, |_| ready(Err::<(), _>(SourceError::TooSlow))).await;
+        let _ = place.ask(Manner::Read, left, |_| ready(Err::<(), _>(SourceError::TooSlow))).await;
         assert_eq!(guard.observe().state, state);
     }
 }
@@ -163,7 +160,7 @@ async fn the_throttle_of_the_platform_is_met_by_waiting_and_not_by_failing() {
         let (guard, arrived) = (Arc::clone(&guard), Arc::clone(&arrived));
         asking.spawn(async move {
             let place = guard.admit(10 * SECOND).await.ok()?;
-            let asked = place.ask(Manner::Read, |_| {
+            let asked = place.ask(Manner::Read, 10 * SECOND, |_| {
                 let now = Instant::now();
                 let mut arrived = arrived.lock().unwrap();
                 arrived.push(now);

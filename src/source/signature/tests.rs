@@ -154,19 +154,19 @@ fn what_is_altered_does_not_verify() {
 fn an_unsigned_document_cannot_make_itself_dear() {
     let ours = party();
     let trusted = Signatories::of(std::slice::from_ref(&ours.certificate)).unwrap();
-    let declarations =
-        |from: usize| (from..from + 60).fold(String::new(), |all, n| all + &format!(" xmlns:p{n}=\"urn:{n}\""));
-    let nested = (0..40).map(|level| format!("<x{}>", declarations(level * 60))).collect::<Vec<_>>().concat();
-    let ids = |count: usize| (0..count).map(|n| format!("<y Id=\"i{n}\"/>")).collect::<Vec<_>>().concat();
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().concat();
+    let declarations = |level: usize| many(60, &|n| format!(" xmlns:p{level}x{n}=\"urn:{n}\""));
+    let nested = many(40, &|level| format!("<x{}>", declarations(level)));
+    let ids = |count| many(count, &|n| format!("<y Id=\"i{n}\"></y>"));
     let sign = |content: &str| {
         signer(&ours, Algorithm::RsaSha256, KeyReference::BinaryToken).sign(&message(content)).unwrap()
     };
     let deep = sign(&format!("{nested}{}", "</x>".repeat(40)));
     assert_eq!(trusted.verify(&deep, &Limits::default()), Err(Unsigned), "bindings");
     // In the body of a signed message they are nobody's business; before a signature there are few.
-    let many = sign(&ids(5000).replace("/>", "></y>"));
-    assert_eq!(trusted.verify(&many, &Limits::default()), Ok(()));
-    let before = many.replace("<wsse:BinarySecurityToken", &format!("{}<wsse:BinarySecurityToken", ids(100)));
+    let within = sign(&ids(5000));
+    assert_eq!(trusted.verify(&within, &Limits::default()), Ok(()));
+    let before = within.replace("<wsse:BinarySecurityToken", &format!("{}<wsse:BinarySecurityToken", ids(100)));
     assert_eq!(trusted.verify(&before, &Limits::default()), Err(Unsigned), "ids");
 }
 
