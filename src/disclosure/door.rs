@@ -59,7 +59,8 @@ pub struct Withheld {
 pub struct Settled {
     withheld: Withheld,
     filtered: Filtered,
-    kept_back: Vec<Box<str>>,
+    /// The address is protected, and held back.
+    sheltered: bool,
     epoch: u64,
     at: Timestamp,
 }
@@ -171,21 +172,21 @@ impl Withheld {
     /// Where nothing of it may leave.
     pub fn settle(self, catalogue: &Catalogue, epoch: u64, now: Timestamp) -> Result<Settled, Box<Unsettled>> {
         match self.judge(catalogue, now) {
-            Ok((filtered, kept_back)) => Ok(Settled { withheld: self, filtered, kept_back, epoch, at: now }),
+            Ok((filtered, sheltered)) => Ok(Settled { withheld: self, filtered, sheltered, epoch, at: now }),
             Err(denial) => Err(Box::new(Unsettled { asked: self.asked, denial })),
         }
     }
 
-    fn judge(&self, catalogue: &Catalogue, now: Timestamp) -> Result<(Filtered, Vec<Box<str>>), Denial> {
+    fn judge(&self, catalogue: &Catalogue, now: Timestamp) -> Result<(Filtered, bool), Denial> {
         let permit = self.asked.permit();
         let filter = |trie| {
             minimise::filter(trie, &self.answer, &Limits::default())
                 .map_err(|_| Denial::from(Reason::SourceAnswerInvalid))
         };
         match settle(permit, &self.facts, catalogue, now)? {
-            Verdict::Nobody => Ok((Filtered::nothing(), Vec::new())),
-            Verdict::All => Ok((filter(permit.answer())?, Vec::new())),
-            Verdict::WithoutAddress { answer, withheld } => Ok((filter(&answer)?, withheld)),
+            Verdict::Nobody => Ok((Filtered::nothing(), false)),
+            Verdict::All => Ok((filter(permit.answer())?, false)),
+            Verdict::WithoutAddress => Ok((filter(&permit.sheltered().answer)?, true)),
         }
     }
 
@@ -289,10 +290,11 @@ impl DisclosureLog {
     /// # Errors
     /// See [`Unreleased`].
     pub async fn disclose(&self, settled: Settled) -> Result<Released, Unreleased> {
-        let Settled { mut withheld, filtered, kept_back, epoch, at } = settled;
+        let Settled { mut withheld, filtered, sheltered, epoch, at } = settled;
         let open = &withheld.asked.0;
+        let kept_back = if sheltered { &*open.permit.sheltered().withheld } else { &[] };
         let draft =
-            wording::released(&open.permit, &open.receipt, &withheld.facts, &filtered, &kept_back, epoch, at);
+            wording::released(&open.permit, &open.receipt, &withheld.facts, &filtered, kept_back, epoch, at);
         match self.log.append(draft).await {
             Ok(receipt) => {
                 withheld.asked.0.end = End::Logged;
