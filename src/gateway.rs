@@ -1,4 +1,4 @@
-//! The exchange, on one screen: identify, decide, ask, retrieve, settle, disclose — or refuse.
+//! The exchange, on one screen: identify, decide, admit, ask, retrieve, settle, disclose — or refuse.
 //! It takes a caller's certificate, a method, metadata and bytes, and gives released bytes or a refusal; it knows no
 //! transport.
 
@@ -31,7 +31,8 @@ use crate::identity::token::TokenVerifier;
 use crate::identity::{self, Shown, Unidentified};
 use crate::minimise::probe::Probe;
 use crate::minimise::{self, Limits};
-use crate::source::{FactProbes, Sources};
+use crate::source::guard::{Place, TurnedAway};
+use crate::source::{FactProbes, SourceError, Sources};
 
 /// What a decision rests on, replaced as one.
 pub struct Policy {
@@ -157,15 +158,30 @@ impl Gateway {
     /// The refusal, which is in the log unless it is one of the few that cannot be.
     pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
         let began = Instant::now();
+        let left = || arrival.left.saturating_sub(began.elapsed());
         let policy = self.policy.load_full();
-        let caller = self.identify(&policy, peer, &arrival).await?;
-        let (request, facts) = self.parse(&policy, caller, &arrival).await?;
-        let permit = self.decide(&policy, request).await?;
+        let (permit, facts) = self.permit(&policy, peer, &arrival).await?;
+        let (permit, place) = self.admit(&policy, permit, left()).await?;
+        // Whoever waited is judged anew where the policy changed meanwhile: nobody is asked under a right that ended.
+        let current = self.policy.load_full();
+        let standing = current.epoch == permit.epoch();
+        let (permit, facts) =
+            if standing { (permit, facts) } else { self.permit(&current, peer, &arrival).await? };
         let asked = self.log.ask(permit).await?;
-        let left = arrival.left.saturating_sub(began.elapsed());
-        let withheld = self.retrieve(&policy, asked, facts, left).await?;
-        drop(policy);
+        let withheld = self.retrieve(&current, asked, place, facts, left()).await?;
         self.release(withheld, peer, &arrival).await
+    }
+
+    /// What is known before anyone is asked, judged under one policy.
+    async fn permit<'p>(
+        &self,
+        policy: &'p Policy,
+        peer: &PeerCertificate,
+        arrival: &Arrival<'_>,
+    ) -> Result<(Permit, &'p FactProbes), Refused> {
+        let caller = self.identify(policy, peer, arrival).await?;
+        let (request, facts) = self.parse(policy, caller, arrival).await?;
+        Ok((self.decide(policy, request).await?, facts))
     }
 
     /// Whether the key of a certificate is registered: nothing more need be read of who is a stranger.
@@ -260,10 +276,33 @@ impl Gateway {
         }
     }
 
+    /// A place at the source. Where there is none, nobody was asked, and the refusal is the only entry.
+    async fn admit<'p>(
+        &self,
+        policy: &'p Policy,
+        permit: Permit,
+        left: Duration,
+    ) -> Result<(Permit, Place<'p>), Refused> {
+        let admitted = match policy.sources.get(self.runtime) {
+            Some(sources) => sources.admit(&permit.request().method.source, left).await,
+            None => Err(TurnedAway { error: SourceError::Internal, after: None }),
+        };
+        match admitted {
+            Ok(place) => Ok((permit, place)),
+            Err(turned_away) => {
+                let denial = Denial { after: turned_away.after, ..Reason::from(turned_away.error).into() };
+                let refusal = permit.refused(denial.clone());
+                // Who has a permit named a published instrument and purpose.
+                Err(self.log.refuse(&Known::of_refusal(&refusal, true), denial).await)
+            }
+        }
+    }
+
     async fn retrieve(
         &self,
         policy: &Policy,
         asked: Asked,
+        place: Place<'_>,
         facts: &FactProbes,
         left: Duration,
     ) -> Result<Withheld, Refused> {
@@ -274,7 +313,7 @@ impl Gateway {
         let Some(sources) = policy.sources.get(self.runtime) else {
             return Err(self.log.fail(asked, Reason::Internal).await);
         };
-        match sources.retrieve(asked, facts, left).await {
+        match sources.retrieve(asked, place, facts, left).await {
             Ok(withheld) => Ok(withheld),
             Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),
         }

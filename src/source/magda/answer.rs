@@ -14,9 +14,10 @@ use quick_xml::name::ResolveResult;
 use quick_xml::reader::NsReader;
 
 use super::encode::{delimited, encode, message};
-use super::exception::{self, Exception, Failure, Outcome};
+use super::exception::{self, Exception, Failure};
 use super::plan::{Action, Element, Mark, Plan, SOAP, Space};
 use crate::domain::facts::Facts;
+use crate::source::condition::Outcome;
 use crate::source::{Retrieved, SourceError};
 
 /// How large and how deep an answer may be.
