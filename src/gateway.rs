@@ -62,9 +62,7 @@ pub struct Arrival<'a> {
     pub bearer: Option<&'a str>,
     /// The controller on whose behalf a processor asks.
     pub on_behalf_of: Option<&'a str>,
-    /// The request message, or why there is none.
-    pub body: Result<Bytes, Reason>,
-    /// How long the caller still waits from now on.
+    /// How long the caller waits from now on.
     pub left: Duration,
 }
 
@@ -152,21 +150,32 @@ const REPLACEMENT: Duration = Duration::from_secs(1);
 const SETTLEMENTS: usize = 8;
 
 impl Gateway {
-    /// One exchange, from the caller's bytes to the released ones.
+    /// One exchange, from the caller's bytes to the released ones. The message is not received before it is known who
+    /// sends it.
     ///
     /// # Errors
     /// The refusal, which is in the log unless it is one of the few that cannot be.
-    pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
+    pub async fn exchange(
+        &self,
+        peer: &PeerCertificate,
+        arrival: Arrival<'_>,
+        message: impl Future<Output = Result<Bytes, Denial>>,
+    ) -> Result<Released, Refused> {
         let began = Instant::now();
         let left = || arrival.left.saturating_sub(began.elapsed());
         let policy = self.policy.load_full();
-        let (permit, facts) = self.permit(&policy, peer, &arrival).await?;
+        let caller = self.identify(&policy, peer, &arrival).await?;
+        let body = message.await;
+        let (permit, facts) = self.permit(&policy, caller, &arrival, &body).await?;
         let (permit, place) = self.admit(&policy, permit, left()).await?;
         // Whoever waited is judged anew where the policy changed meanwhile: nobody is asked under a right that ended.
         let current = self.policy.load_full();
-        let standing = current.epoch == permit.epoch();
-        let (permit, facts) =
-            if standing { (permit, facts) } else { self.permit(&current, peer, &arrival).await? };
+        let (permit, facts) = if current.epoch == permit.epoch() {
+            (permit, facts)
+        } else {
+            let caller = self.identify(&current, peer, &arrival).await?;
+            self.permit(&current, caller, &arrival, &body).await?
+        };
         let asked = self.log.ask(permit).await?;
         let withheld = self.retrieve(&current, asked, place, facts, left()).await?;
         self.release(withheld, peer, &arrival).await
@@ -176,11 +185,11 @@ impl Gateway {
     async fn permit<'p>(
         &self,
         policy: &'p Policy,
-        peer: &PeerCertificate,
+        caller: Caller,
         arrival: &Arrival<'_>,
+        body: &Result<Bytes, Denial>,
     ) -> Result<(Permit, &'p FactProbes), Refused> {
-        let caller = self.identify(policy, peer, arrival).await?;
-        let (request, facts) = self.parse(policy, caller, arrival).await?;
+        let (request, facts) = self.parse(policy, caller, arrival, body).await?;
         Ok((self.decide(policy, request).await?, facts))
     }
 
@@ -225,13 +234,14 @@ impl Gateway {
         policy: &'p Policy,
         caller: Caller,
         arrival: &Arrival<'_>,
+        body: &Result<Bytes, Denial>,
     ) -> Result<(ExchangeRequest, &'p FactProbes), Refused> {
         let served = policy.methods.get(arrival.path);
-        match served.map_err(Denial::from).and_then(|served| self.request(served, &caller, arrival)) {
+        match served.map_err(Denial::from).and_then(|served| self.request(served, &caller, arrival, body)) {
             Ok(parsed) => Ok(parsed),
             Err(denial) => {
                 let method = served.ok().map(|served| &*served.method);
-                let digest = arrival.body.as_ref().ok().map(|body| Sha256::digest(body).into());
+                let digest = body.as_ref().ok().map(|body| Sha256::digest(body).into());
                 let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata)
                     .asking(method, digest.as_ref());
                 Err(self.log.refuse(&known, denial).await)
@@ -244,8 +254,9 @@ impl Gateway {
         served: &'p Served,
         caller: &Caller,
         arrival: &Arrival<'_>,
+        body: &Result<Bytes, Denial>,
     ) -> Result<(ExchangeRequest, &'p FactProbes), Denial> {
-        let body = arrival.body.as_ref().map_err(|&reason| reason)?;
+        let body = body.as_ref().map_err(Denial::clone)?;
         let subject = served
             .subject
             .text(body, &Limits::default())
