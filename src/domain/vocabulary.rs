@@ -2,9 +2,11 @@
 //!
 //! An instrument speaks in these words and cannot change them; it pins them by [`Method::descriptor_hash`].
 
+mod question;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +20,7 @@ use prost_reflect::{
 use sha2::{Digest, Sha256};
 
 pub use self::rule::{Fact, FieldRule, Sensitivity, rule, xml_value};
+pub use self::xml::{XmlName, XmlPath};
 use crate::proto::options;
 
 /// Fields that lead from a message to one below it.
@@ -53,10 +56,16 @@ pub struct Method {
     pub subject_path: Box<str>,
     /// The way to the INSZ of whom the answer is about, where the answer tells.
     pub subject_returned: Option<Way>,
+    /// The ways to the numbers of those among whom the data subject is to be found.
+    pub parties: Vec<Way>,
+    /// An answer that names nobody is taken to be about the person asked for.
+    pub unnamed: bool,
     /// The way to what stands only where the address is protected, where the answer tells.
     pub protected_address: Option<Way>,
     /// The way to the last day of that protection, where the answer tells.
     pub protected_until: Option<Way>,
+    /// The ways to what the source says of the whole answer.
+    pub status: Vec<(Fact, Way)>,
     /// The question on MAGDA's wire, of a source that is asked over it.
     pub magda: Option<options::Magda>,
     /// SHA-256 of the encoded file descriptor set of the method's file and all that it imports, sorted by
@@ -108,10 +117,16 @@ pub enum VocabularyError {
     SubjectNotOne(Box<str>, Box<str>),
     /// Two fields of one message tell the same: holds method and second field.
     Twice(Box<str>, Box<str>),
-    /// The question on MAGDA's wire names a field that is no scalar of the request: holds method and field.
+    /// A party is no text, or stands in an answer whose wire does not look for parties: holds method and field.
+    Party(Box<str>, Box<str>),
+    /// The question on MAGDA's wire names a field that is not there, or not of that form: holds method and field.
     ContentField(Box<str>, Box<str>),
     /// An element of the question has neither field nor value: holds method and element.
     ContentEmpty(Box<str>, Box<str>),
+    /// An element of the question has more than one content: holds method and element.
+    ContentTwice(Box<str>, Box<str>),
+    /// An element of the question has no sound path: holds method and path.
+    ContentPath(Box<str>, Box<str>),
 }
 
 impl fmt::Display for VocabularyError {
@@ -137,11 +152,22 @@ impl fmt::Display for VocabularyError {
             Self::Twice(method, field) => {
                 write!(f, "{method}: {field} tells what another field already tells: unmark one of the two")
             }
-            Self::ContentField(method, field) => {
-                write!(f, "{method}: the question names `{field}`, which is no single scalar of the request")
+            Self::Party(method, field) => {
+                write!(f, "{method}: {field} is marked `party: true`, so it must be text that comes over MAGDA")
             }
+            Self::ContentField(method, field) => write!(
+                f,
+                "{method}: the question names `{field}`, which is not there: a text needs a scalar of the request, a group a message"
+            ),
             Self::ContentEmpty(method, path) => {
-                write!(f, "{method}: element `{path}` of the question needs a `field` or a `value`")
+                write!(f, "{method}: element `{path}` of the question needs a `field`, a `value` or `elements`")
+            }
+            Self::ContentTwice(method, path) => write!(
+                f,
+                "{method}: element `{path}` of the question has two contents: a group has no `value`, a flag no `field`"
+            ),
+            Self::ContentPath(method, path) => {
+                write!(f, "{method}: `{path}` of the question is no path of element names")
             }
         }
     }
@@ -208,8 +234,16 @@ impl Method {
         let subject = one(&input, &name, |rule| rule.subject)?;
         let subject = subject.ok_or_else(|| VocabularyError::NoSubject(name.clone()))?;
         check_single(&subject, &name)?;
-        check_content(said.magda.as_ref(), &input, &name)?;
+        if let Some(magda) = &said.magda {
+            question::check(magda, (&input, &output), &name)?;
+        }
+        let parties = all(&output, |rule| rule.party);
+        check_parties(&parties, said.magda.is_some(), &name)?;
         let told = |fact| one(&output, &name, move |rule| rule.fact == Some(fact));
+        let mut status = Vec::new();
+        for fact in Fact::OF_STATUS {
+            status.extend(told(fact)?.map(|way| (fact, way)));
+        }
         Ok(Some(Self {
             path: format!("/{}/{}", method.parent_service().full_name(), method.name()).into(),
             source: said.source.into(),
@@ -217,8 +251,11 @@ impl Method {
             subject_path: subject.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join(".").into(),
             subject,
             subject_returned: one(&output, &name, |rule| rule.subject)?,
+            parties,
+            unnamed: said.unnamed,
             protected_address: told(Fact::ProtectedAddress)?,
             protected_until: told(Fact::ProtectedAddressUntil)?,
+            status,
             magda: said.magda,
             descriptor_hash: descriptor_hash(&method.parent_file())?,
             name,
@@ -234,16 +271,22 @@ fn one(
     method: &str,
     fits: impl Fn(&FieldRule) -> bool,
 ) -> Result<Option<Way>, VocabularyError> {
+    let mut found = all(message, fits);
+    match found.get(1).and_then(|way| way.last()) {
+        Some(second) => Err(VocabularyError::Twice(method.into(), second.full_name().into())),
+        None => Ok(found.pop()),
+    }
+}
+
+/// The ways to all fields that fit.
+fn all(message: &MessageDescriptor, fits: impl Fn(&FieldRule) -> bool) -> Vec<Way> {
     let mut found: Vec<Way> = Vec::new();
     search(message, &mut Vec::new(), &mut |way| {
         if way.last().is_some_and(|field| fits(&rule(field))) {
             found.push(way.to_vec());
         }
     });
-    match found.get(1).and_then(|way| way.last()) {
-        Some(second) => Err(VocabularyError::Twice(method.into(), second.full_name().into())),
-        None => Ok(found.pop()),
-    }
+    found
 }
 
 /// Shows every way below a message. A message within itself is not entered again.
@@ -269,24 +312,13 @@ fn check_single(subject: &Way, method: &str) -> Result<(), VocabularyError> {
     }
 }
 
-fn check_content(
-    magda: Option<&options::Magda>,
-    input: &MessageDescriptor,
-    method: &str,
-) -> Result<(), VocabularyError> {
-    for element in magda.iter().flat_map(|magda| &magda.content) {
-        if element.field.is_empty() {
-            if element.value.is_empty() {
-                return Err(VocabularyError::ContentEmpty(method.into(), element.path.as_str().into()));
-            }
-            continue;
-        }
-        let field = input.get_field_by_name(&element.field);
-        if field.is_none_or(|field| field.is_list() || matches!(field.kind(), Kind::Message(_))) {
-            return Err(VocabularyError::ContentField(method.into(), element.field.as_str().into()));
-        }
+/// Only the reader of XML holds parties against the number asked for.
+fn check_parties(parties: &[Way], magda: bool, method: &str) -> Result<(), VocabularyError> {
+    let mut last = parties.iter().filter_map(|way| way.last());
+    match last.find(|field| !magda || field.kind() != Kind::String) {
+        Some(field) => Err(VocabularyError::Party(method.into(), field.full_name().into())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn descriptor_hash(file: &FileDescriptor) -> Result<[u8; 32], VocabularyError> {

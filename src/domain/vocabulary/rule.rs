@@ -25,6 +25,10 @@ pub struct FieldRule {
     pub xml: Option<Box<str>>,
     /// What the value tells apart from itself.
     pub fact: Option<Fact>,
+    /// The INSZ of somebody among whom the data subject is to be found.
+    pub party: bool,
+    /// Of the parties in each of these messages, the data subject is one.
+    pub among: bool,
 }
 
 /// How sensitive a value is.
@@ -55,6 +59,20 @@ pub enum Fact {
     ProtectedAddress,
     /// The last day of that protection (YYYY-MM-DD).
     ProtectedAddressUntil,
+    /// What the Crossroads Bank says of the whole answer.
+    Status,
+    /// The code of that.
+    StatusCode,
+    /// What stands beside that.
+    StatusInformation,
+    /// The number that replaces the one asked for.
+    Replacement,
+}
+
+impl Fact {
+    /// Those that the source says of the whole answer.
+    pub const OF_STATUS: [Self; 4] =
+        [Self::Status, Self::StatusCode, Self::StatusInformation, Self::Replacement];
 }
 
 /// What the descriptors say of a field. Options that cannot be read make it free text, the kind that may hide
@@ -90,7 +108,13 @@ impl From<options::Field> for FieldRule {
                 options::Fact::Unspecified => None,
                 options::Fact::ProtectedAddress => Some(Fact::ProtectedAddress),
                 options::Fact::ProtectedAddressUntil => Some(Fact::ProtectedAddressUntil),
+                options::Fact::Status => Some(Fact::Status),
+                options::Fact::StatusCode => Some(Fact::StatusCode),
+                options::Fact::StatusInformation => Some(Fact::StatusInformation),
+                options::Fact::Replacement => Some(Fact::Replacement),
             },
+            party: said.party,
+            among: said.among,
         }
     }
 }

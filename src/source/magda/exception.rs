@@ -28,6 +28,9 @@ impl From<Failure> for SourceError {
 /// telephone number; all codes of the platform have five.
 const CODE_DIGITS: usize = 5;
 
+/// The Crossroads Bank's code of a number that was replaced.
+const REPLACED: &str = "MSG00006";
+
 /// The throttle of the platform speaks in a Fault, as free text.
 const THROTTLE_PHRASE: &str = "max throttle rate";
 
@@ -39,12 +42,84 @@ pub struct Exception {
     pub code: String,
     /// `Type` is FOUT: the question was not, or not wholly, answered.
     pub fault: bool,
-    /// `Omstandigheid`, where it is a status of the Crossroads Bank: `NO_DATA_FOUND`.
-    pub no_data: bool,
+    /// `Omstandigheid`, where it is a status of the Crossroads Bank.
+    pub circumstance: Circumstance,
     /// The Crossroads Bank's status code among the annotations (MSG00012).
     pub status: Option<String>,
     /// The numbers of eleven digits among the annotations.
     pub numbers: Vec<Box<str>>,
+}
+
+/// A status of the Crossroads Bank, as far as it outweighs the severity of the exception that tells it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Circumstance {
+    /// Another, or none.
+    #[default]
+    Other,
+    /// `NO_DATA_FOUND`: there is nothing to tell.
+    NoData,
+    /// `NO_RESULT`: there is no answer, and a code says why.
+    NoResult,
+    /// `INCOMPLETE_DATA`: some suppliers were not asked, or did not answer.
+    Incomplete,
+}
+
+impl Circumstance {
+    fn of(text: &str) -> Self {
+        match text {
+            "NO_DATA_FOUND" => Self::NoData,
+            "NO_RESULT" => Self::NoResult,
+            "INCOMPLETE_DATA" => Self::Incomplete,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What the content says of itself, in the Crossroads Bank's words.
+#[derive(Clone, Default)]
+pub struct Status {
+    /// `DATA_FOUND`, `NO_DATA_FOUND`, `NO_RESULT` or `INCOMPLETE_DATA`.
+    pub value: Option<Box<str>>,
+    /// Its code (MSG00012).
+    pub code: Option<Box<str>>,
+    /// The numbers of eleven digits beside it.
+    numbers: Vec<Box<str>>,
+    /// The numbers that the content says replace another.
+    replacements: Vec<Box<str>>,
+}
+
+impl Status {
+    /// Takes in a text that stands beside the status.
+    pub fn inform(&mut self, text: &str) {
+        self.numbers.extend(eleven_digits(text));
+    }
+
+    /// Takes in a number that replaces the one asked for.
+    pub fn replace(&mut self, text: &str) {
+        self.replacements.extend(eleven_digits(text));
+    }
+
+    /// What it means for the exchange, where the content says anything of itself. A part of an answer is an answer.
+    fn meaning(&self) -> Option<Result<Outcome, SourceError>> {
+        let code = self.code.as_deref().unwrap_or_default();
+        let by_code = || status_meaning(code).unwrap_or(Err(SourceError::AnswerInvalid));
+        Some(match self.value.as_deref() {
+            None if code.is_empty() => return None,
+            None => by_code(),
+            Some("DATA_FOUND" | "INCOMPLETE_DATA") => Ok(Outcome::Content),
+            Some("NO_DATA_FOUND") => Ok(Outcome::NotFound),
+            Some("NO_RESULT") => match by_code() {
+                Ok(Outcome::Content) => Err(SourceError::AnswerInvalid),
+                other => other,
+            },
+            Some(_) => Err(SourceError::AnswerInvalid),
+        })
+    }
+}
+
+fn eleven_digits(text: &str) -> Option<Box<str>> {
+    let text = text.trim();
+    (text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.into())
 }
 
 impl Exception {
@@ -54,13 +129,13 @@ impl Exception {
             Mark::Code => text.clone_into(&mut self.code),
             // A type that the schema does not know is no mere warning.
             Mark::Severity => self.fault = !matches!(text, "WAARSCHUWING" | "INFORMATIE"),
-            Mark::Circumstance => self.no_data = text == "NO_DATA_FOUND",
-            Mark::Annotation if text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.numbers.push(text.into());
-            }
-            Mark::Annotation if text.len() == 8 && text.starts_with("MSG") => {
+            Mark::Circumstance => self.circumstance = Circumstance::of(text),
+            Mark::Annotation
+                if status_meaning(text).is_some() || text.len() == 8 && text.starts_with("MSG") =>
+            {
                 self.status = Some(text.into());
             }
+            Mark::Annotation => self.numbers.extend(eleven_digits(text)),
             _ => {}
         }
     }
@@ -77,26 +152,33 @@ pub enum Outcome {
     Filtered,
 }
 
-/// Judges the exceptions of one reply; `content` tells whether `Inhoud` held any element.
+/// Judges the exceptions of one reply and the status that its content tells of itself; `content` tells whether
+/// `Inhoud` held any element.
 ///
 /// An error outweighs an absence, and an absence outweighs content; among errors the first counts.
-/// A warning or a notice never takes content away, save the Crossroads Bank's `NO_DATA_FOUND`,
+/// A warning or a notice never takes content away, save the Crossroads Bank's `NO_DATA_FOUND` and `NO_RESULT`,
 /// whose content only repeats that status.
-pub fn judge(exceptions: &[Exception], content: bool) -> Result<Outcome, Failure> {
+pub fn judge(exceptions: &[Exception], status: &Status, content: bool) -> Result<Outcome, Failure> {
     let mut outcome = None;
     for exception in exceptions {
-        if !exception.fault && content && !exception.no_data {
+        let nothing = matches!(exception.circumstance, Circumstance::NoData | Circumstance::NoResult);
+        if !exception.fault && content && !nothing {
             continue;
         }
+        let weighs = exception.fault || exception.circumstance == Circumstance::NoResult;
         match meaning(exception) {
             Some(Ok(Outcome::Content)) => {}
             Some(Ok(found)) => outcome = outcome.or(Some(found)),
-            Some(Err(failure)) if exception.fault => return Err(error(failure, &exception.code)),
-            None if exception.fault => {
+            Some(Err(failure)) if weighs => return Err(error(failure, &exception.code)),
+            None if weighs => {
                 return Err(error(SourceError::AnswerInvalid, &exception.code));
             }
             Some(Err(_)) | None => {}
         }
+    }
+    match status.meaning().filter(|_| content).transpose()? {
+        None | Some(Outcome::Content) => {}
+        Some(found) => outcome = outcome.or(Some(found)),
     }
     match outcome {
         Some(outcome) => Ok(outcome),
@@ -118,21 +200,26 @@ pub fn judge_fault(text: &str, code: &str) -> Failure {
     }
 }
 
-/// The replacement that exception 30004 announces: its annotations hold the old number and the new.
-/// Ambiguity announces nothing, so that an answer about the other number is refused.
-pub fn replacement(exceptions: &[Exception], asked: &str) -> Option<Box<str>> {
+/// The replacement that exception 30004 announces: its annotations hold the old number and the new. Or that the
+/// content does. Ambiguity announces nothing, so that an answer about the other number is refused.
+pub fn replacement(exceptions: &[Exception], status: &Status, asked: &str) -> Option<Box<str>> {
+    let in_content = Some(&status.numbers).filter(|_| status.code.as_deref() == Some(REPLACED));
     let mut announced = exceptions
         .iter()
-        .filter(|exception| exception.code == "30004" || status(exception) == Some("MSG00006"))
+        .filter(|exception| exception.code == "30004" || exception.status.as_deref() == Some(REPLACED))
         .flat_map(|exception| &exception.numbers)
+        .chain(in_content.into_iter().flatten())
+        .chain(&status.replacements)
         .filter(|number| ***number != *asked);
     let first = announced.next()?;
     announced.all(|number| number == first).then(|| first.clone())
 }
 
 fn meaning(exception: &Exception) -> Option<Result<Outcome, SourceError>> {
-    if exception.no_data {
-        return Some(Ok(Outcome::NotFound));
+    match exception.circumstance {
+        Circumstance::NoData => return Some(Ok(Outcome::NotFound)),
+        Circumstance::Incomplete => return Some(Ok(Outcome::Content)),
+        Circumstance::NoResult | Circumstance::Other => {}
     }
     Some(match exception.code.as_str() {
         "30001" | "30002" | "30003" => Ok(Outcome::NotFound),
@@ -149,19 +236,16 @@ fn meaning(exception: &Exception) -> Option<Result<Outcome, SourceError>> {
         // The form of the question, down to the structure of a number that was checked here.
         code if code.len() == 5 && code.starts_with("20") => Err(SourceError::Internal),
         // The Crossroads Bank's own status stands in an annotation.
-        "70001" | "70002" => return status(exception).and_then(status_meaning),
+        "70001" | "70002" => return exception.status.as_deref().and_then(status_meaning),
         _ => return None,
     })
-}
-
-fn status(exception: &Exception) -> Option<&str> {
-    exception.status.as_deref()
 }
 
 fn status_meaning(status: &str) -> Option<Result<Outcome, SourceError>> {
     Some(match status {
         "MSG00000" | "HAN20200" | "SSH00047" => Ok(Outcome::Content),
-        "MSG00100" | "MSG00009" | "MSG00021" | "MSG00005" => Ok(Outcome::NotFound),
+        // Nothing at the supplier, deceased, not known to the supplier, no such number, replaced.
+        "MSG00100" | "MSG00009" | "MSG00021" | "MSG00005" | REPLACED => Ok(Outcome::NotFound),
         "MSG00012" => Err(SourceError::SubjectNotRegistered),
         "MSG00013" => Err(SourceError::Refused),
         "MSG00008" | "MSG00011" => Err(SourceError::Internal),
@@ -217,11 +301,12 @@ mod tests {
             ("99996", false, false, Err(AnswerInvalid)),
         ];
         for (code, fault, content, expected) in table {
-            let verdict = judge(&[exception(code, fault)], content).map_err(|failure| failure.error);
+            let verdict =
+                judge(&[exception(code, fault)], &Status::default(), content).map_err(|failure| failure.error);
             assert_eq!(verdict, expected, "{code} fault {fault} content {content}");
         }
-        assert_eq!(judge(&[], true), Ok(Outcome::Content));
-        assert_eq!(judge(&[], false), Err(AnswerInvalid.into()));
+        assert_eq!(judge(&[], &Status::default(), true), Ok(Outcome::Content));
+        assert_eq!(judge(&[], &Status::default(), false), Err(AnswerInvalid.into()));
     }
 
     #[test]
@@ -229,7 +314,7 @@ mod tests {
         let absence = exception("30001", true);
         let outage = exception("99996", true);
         for order in [[absence.clone(), outage.clone()], [outage, absence]] {
-            let verdict = judge(&order, false);
+            let verdict = judge(&order, &Status::default(), false);
             assert_eq!(verdict.map_err(|e| e.error), Err(SourceError::Unavailable));
         }
     }
@@ -245,11 +330,58 @@ mod tests {
         ];
         for (code, status, fault, expected) in table {
             let exception = Exception { status: Some(status.into()), ..exception(code, fault) };
-            let verdict = judge(&[exception], false).map_err(|failure| failure.error);
+            let verdict = judge(&[exception], &Status::default(), false).map_err(|failure| failure.error);
             assert_eq!(verdict, expected, "{code} {status}");
         }
-        let no_data = Exception { no_data: true, ..exception("70001", false) };
-        assert_eq!(judge(&[no_data], true), Ok(Outcome::NotFound));
+        use Circumstance::*;
+        for (circumstance, fault, content, status, expected) in [
+            (NoData, false, true, "MSG00100", Ok(Outcome::NotFound)),
+            (Incomplete, false, true, "HAN20200", Ok(Outcome::Content)),
+            (Incomplete, true, true, "", Ok(Outcome::Content)),
+            (Incomplete, false, false, "HAN20200", Err(SourceError::AnswerInvalid)),
+            (NoResult, false, true, "MSG00012", Err(SourceError::SubjectNotRegistered)),
+            (NoResult, false, false, "MSG00013", Err(SourceError::Refused)),
+            (NoResult, false, true, "MSG00006", Ok(Outcome::NotFound)),
+            (NoResult, false, true, "", Err(SourceError::AnswerInvalid)),
+            (Other, false, true, "MSG00012", Ok(Outcome::Content)),
+        ] {
+            let status = (!status.is_empty()).then(|| status.to_owned());
+            let exception = Exception { circumstance, status, ..exception("70001", fault) };
+            let verdict = judge(&[exception], &Status::default(), content).map_err(|failure| failure.error);
+            assert_eq!(verdict, expected, "{circumstance:?} fault {fault} content {content}");
+        }
+    }
+
+    #[test]
+    fn the_content_may_tell_its_own_status() {
+        use SourceError::*;
+        for (value, code, expected) in [
+            ("", "", Ok(Outcome::Content)),
+            ("DATA_FOUND", "MSG00000", Ok(Outcome::Content)),
+            ("DATA_FOUND", "SSH99999", Ok(Outcome::Content)),
+            ("INCOMPLETE_DATA", "HAN20200", Ok(Outcome::Content)),
+            ("", "SSH00047", Ok(Outcome::Content)),
+            ("NO_DATA_FOUND", "MSG00100", Ok(Outcome::NotFound)),
+            ("NO_DATA_FOUND", "MSG00009", Ok(Outcome::NotFound)),
+            ("NO_DATA_FOUND", "", Ok(Outcome::NotFound)),
+            ("NO_RESULT", "MSG00005", Ok(Outcome::NotFound)),
+            ("NO_RESULT", "MSG00006", Ok(Outcome::NotFound)),
+            ("NO_RESULT", "MSG00012", Err(SubjectNotRegistered)),
+            ("", "MSG00012", Err(SubjectNotRegistered)),
+            ("NO_RESULT", "MSG00013", Err(Refused)),
+            ("NO_RESULT", "MSG00008", Err(Internal)),
+            ("NO_RESULT", "MSG00011", Err(Internal)),
+            ("NO_RESULT", "MSG00000", Err(AnswerInvalid)),
+            ("NO_RESULT", "MSG77777", Err(AnswerInvalid)),
+            ("NO_RESULT", "", Err(AnswerInvalid)),
+            ("SOMETHING_NEW", "MSG00000", Err(AnswerInvalid)),
+            ("", "MSG77777", Err(AnswerInvalid)),
+        ] {
+            let text = |text: &str| (!text.is_empty()).then(|| text.into());
+            let status = Status { value: text(value), code: text(code), ..Status::default() };
+            let verdict = judge(&[], &status, true).map_err(|failure| failure.error);
+            assert_eq!(verdict, expected, "{value} {code}");
+        }
     }
 
     #[test]
@@ -271,13 +403,28 @@ mod tests {
                 numbers: numbers.iter().map(|n| Box::from(*n)).collect(),
                 ..exception("30004", false)
             };
-            replacement(&[exception], "85673003360").map(String::from)
+            replacement(&[exception], &Status::default(), "85673003360").map(String::from)
         };
         assert_eq!(announce(&[]), None);
         assert_eq!(announce(&["85673003360"]), None);
         assert_eq!(announce(&["85673003360", "62710512470"]).as_deref(), Some("62710512470"));
         assert_eq!(announce(&["04622921841", "62710512470"]), None);
         let other = Exception { numbers: vec!["62710512470".into()], ..exception("30042", false) };
-        assert_eq!(replacement(&[other], "85673003360"), None);
+        assert_eq!(replacement(&[other], &Status::default(), "85673003360"), None);
+    }
+
+    #[test]
+    fn the_content_may_announce_a_replacement() {
+        let said = |code: &str, beside: &[&str], replaced_by: &[&str]| {
+            let mut status = Status { code: Some(code.into()), ..Status::default() };
+            beside.iter().for_each(|text| status.inform(text));
+            replaced_by.iter().for_each(|text| status.replace(text));
+            replacement(&[], &status, "85673003360").map(String::from)
+        };
+        let new = Some("62710512470".to_owned());
+        assert_eq!(said("MSG00006", &["62710512470", "0212165526", "85673003360"], &[]), new);
+        assert_eq!(said("MSG00012", &["62710512470"], &[]), None, "said of a file, not of a replacement");
+        assert_eq!(said("MSG00000", &[], &["62710512470"]), new);
+        assert_eq!(said("MSG00006", &["62710512470"], &["04622921841"]), None);
     }
 }

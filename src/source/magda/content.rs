@@ -1,0 +1,196 @@
+//! Fills the content of a question: elements, attributes and groups where the method's options say, with values of
+//! the request, or with what the permit opens of the answer.
+
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
+use quick_xml::escape::escape;
+
+use super::answer::is_xml_char;
+use crate::domain::grant::Trie;
+use crate::domain::vocabulary::{XmlName, XmlPath, xml_value};
+use crate::proto::options;
+use crate::source::SourceError;
+
+const INTERNAL: SourceError = SourceError::Internal;
+
+/// An element of the question.
+#[derive(Default)]
+pub(super) struct Node<'o> {
+    name: Option<XmlName<'o>>,
+    attributes: Vec<(XmlName<'o>, String)>,
+    text: String,
+    children: Vec<Self>,
+}
+
+/// Fills a node with `elements`, about `message`; `answer` is what the permit opens.
+pub(super) fn fill<'o>(
+    node: &mut Node<'o>,
+    elements: &'o [options::Element],
+    message: &DynamicMessage,
+    answer: &Trie,
+) -> Result<(), SourceError> {
+    for element in elements {
+        let path = XmlPath::parse(&element.path).ok_or(INTERNAL)?;
+        let mut stands = false;
+        if element.elements.is_empty() {
+            for text in texts(element, message, answer)? {
+                stands = true;
+                node.place(&path, Node { text, ..Node::default() })?;
+            }
+        } else {
+            for inner in groups(element, message)? {
+                let mut group = Node::default();
+                fill(&mut group, &element.elements, &inner, answer)?;
+                if !group.children.is_empty() || !group.text.is_empty() {
+                    stands = true;
+                    node.place(&path, group)?;
+                }
+            }
+        }
+        if element.required && !stands {
+            return Err(SourceError::QuestionMalformed);
+        }
+    }
+    Ok(())
+}
+
+/// The messages that a group is about.
+fn groups(element: &options::Element, message: &DynamicMessage) -> Result<Vec<DynamicMessage>, SourceError> {
+    if element.field.is_empty() {
+        return Ok(vec![message.clone()]);
+    }
+    let one = |value: Value| match value {
+        Value::Message(inner) => Ok(inner),
+        _ => Err(INTERNAL),
+    };
+    values(&element.field, message)?.into_iter().map(|(_, value)| one(value)).collect()
+}
+
+/// The texts of an element: none where its field is absent and nothing stands in its place.
+fn texts(
+    element: &options::Element,
+    message: &DynamicMessage,
+    answer: &Trie,
+) -> Result<Vec<String>, SourceError> {
+    let value = &element.value;
+    if !element.opened_by.is_empty() {
+        let open = element.opened_by.iter().any(|path| answer.reaches(path));
+        return Ok(match (open, value.is_empty()) {
+            (true, false) => vec![value.clone()],
+            (false, false) => Vec::new(),
+            (_, true) => vec![flag(open, element.flag())],
+        });
+    }
+    if !element.field.is_empty() {
+        let found = values(&element.field, message)?;
+        if !found.is_empty() {
+            let form = element.flag();
+            return found.into_iter().map(|(field, value)| text(&field, &value, form)).collect();
+        }
+    }
+    Ok(if value.is_empty() { Vec::new() } else { vec![value.clone()] })
+}
+
+/// The values of the field at the end of a path, that are there.
+fn values(path: &str, message: &DynamicMessage) -> Result<Vec<(FieldDescriptor, Value)>, SourceError> {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    let field = message.descriptor().get_field_by_name(name).ok_or(INTERNAL)?;
+    if !message.has_field(&field) {
+        return Ok(Vec::new());
+    }
+    let value = message.get_field(&field).into_owned();
+    match (rest, value) {
+        (Some(rest), Value::Message(inner)) => values(rest, &inner),
+        (Some(_), _) => Err(INTERNAL),
+        (None, Value::List(all)) => Ok(all.into_iter().map(|value| (field.clone(), value)).collect()),
+        (None, value) => Ok(vec![(field, value)]),
+    }
+}
+
+fn flag(flag: bool, form: options::Flag) -> String {
+    match form {
+        options::Flag::Words => flag.to_string(),
+        options::Flag::Unspecified | options::Flag::Digits => u8::from(flag).to_string(),
+    }
+}
+
+fn text(field: &FieldDescriptor, value: &Value, form: options::Flag) -> Result<String, SourceError> {
+    match (value, field.kind()) {
+        (Value::String(text), _) if text.chars().all(is_xml_char) => Ok(text.clone()),
+        (Value::Bool(value), _) => Ok(flag(*value, form)),
+        (Value::I32(number), _) => Ok(number.to_string()),
+        (Value::I64(number), _) => Ok(number.to_string()),
+        (Value::U32(number), _) => Ok(number.to_string()),
+        (Value::U64(number), _) => Ok(number.to_string()),
+        (Value::EnumNumber(number), Kind::Enum(kind)) => {
+            let word = kind.get_value(*number).and_then(|value| xml_value(&value));
+            word.map(Into::into).ok_or(SourceError::QuestionMalformed)
+        }
+        (Value::String(_), _) => Err(SourceError::QuestionMalformed),
+        _ => Err(INTERNAL),
+    }
+}
+
+impl<'o> Node<'o> {
+    /// Puts a text or a group where the path says. Its parents are those that stand last, or new ones.
+    fn place(&mut self, path: &XmlPath<'o>, mut node: Self) -> Result<(), SourceError> {
+        let (last, parents) = path.elements.split_last().ok_or(INTERNAL)?;
+        if let Some(attribute) = path.attribute {
+            // Of an element that is not there, nothing is said.
+            let mut at = Some(self);
+            for name in &path.elements {
+                at = at.and_then(|node| node.children.last_mut().filter(|child| child.name == Some(*name)));
+            }
+            if let Some(element) = at {
+                element.attributes.push((attribute, node.text));
+            }
+            return Ok(());
+        }
+        let mut at = self;
+        for name in parents {
+            if at.children.last().is_none_or(|child| child.name != Some(*name)) {
+                at.children.push(Self { name: Some(*name), ..Self::default() });
+            }
+            at = at.children.last_mut().ok_or(INTERNAL)?;
+        }
+        node.name = Some(*last);
+        at.children.push(node);
+        Ok(())
+    }
+
+    /// Writes what stands in the node.
+    pub(super) fn write(&self, out: &mut String) {
+        out.push_str(&escape(self.text.as_str()));
+        self.children.iter().for_each(|child| child.write_element(out));
+    }
+
+    fn write_element(&self, out: &mut String) {
+        let Some(name) = self.name else { return };
+        let prefix = if name.namespace.is_some() { "o:" } else { "" };
+        out.extend(["<", prefix, name.local]);
+        if let Some(namespace) = name.namespace {
+            out.extend([" xmlns:o=\"", &escape(namespace), "\""]);
+        }
+        for (place, (attribute, value)) in self.attributes.iter().enumerate() {
+            match attribute.namespace {
+                None => out.extend([" ", attribute.local]),
+                Some(namespace) => {
+                    let prefix = format!("a{place}");
+                    out.extend([
+                        " xmlns:",
+                        &prefix,
+                        "=\"",
+                        &escape(namespace),
+                        "\" ",
+                        &prefix,
+                        ":",
+                        attribute.local,
+                    ]);
+                }
+            }
+            out.extend(["=\"", &escape(value.as_str()), "\""]);
+        }
+        out.push('>');
+        self.write(out);
+        out.extend(["</", prefix, name.local, ">"]);
+    }
+}
