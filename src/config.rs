@@ -101,6 +101,64 @@ pub struct Source {
     pub certificate: Option<PathBuf>,
     /// PEM key of that certificate.
     pub key: Option<PathBuf>,
+    /// How the gateway signs its questions. Default: not at all.
+    pub signature: Option<Signature>,
+    /// Whether an answer must be signed.
+    #[serde(default)]
+    pub answer_signature: AnswerSignature,
+    /// PEM certificates of those who may sign answers.
+    pub answer_signer: Option<PathBuf>,
+}
+
+/// A signature of the SOAP body of questions.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// PEM chain of the signing key.
+    pub certificate: PathBuf,
+    /// PEM key, RSA, readable by its owner alone.
+    pub key: PathBuf,
+    /// How it is made.
+    #[serde(default)]
+    pub algorithm: SignatureAlgorithm,
+    /// How it says whose key made it.
+    #[serde(default)]
+    pub key_reference: KeyReference,
+}
+
+/// How a signature is made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignatureAlgorithm {
+    /// RSA with SHA-256.
+    #[default]
+    RsaSha256,
+    /// RSA with SHA-512.
+    RsaSha512,
+}
+
+/// How a signature says whose key made it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyReference {
+    /// WS-Security, the certificate as a token.
+    #[default]
+    BinaryToken,
+    /// WS-Security, the chain as a token.
+    PathToken,
+    /// XML Signature alone.
+    X509Data,
+}
+
+/// Whether an answer must be signed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnswerSignature {
+    /// A signature is not looked at.
+    #[default]
+    None,
+    /// An answer without a good signature is none.
+    Required,
 }
 
 /// The protocol that a source speaks.
@@ -197,7 +255,9 @@ impl Config {
             &mut self.log.head,
         ];
         let of_sources = self.sources.iter_mut().flat_map(|source| {
-            std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key)
+            let signature = source.signature.as_mut().map(|own| [&mut own.certificate, &mut own.key]);
+            let files = std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key);
+            files.chain(&mut source.answer_signer).chain(signature.into_iter().flatten())
         });
         for path in paths.into_iter().chain(&mut self.listen.bound).chain(of_sources) {
             *path = base.join(&*path);
@@ -239,6 +299,24 @@ impl Config {
             if source.certificate.is_some() != source.key.is_some() {
                 return Err(format!("source \"{}\": give both certificate and key, or neither", source.name));
             }
+            source.check_signatures()?;
+        }
+        Ok(())
+    }
+}
+
+impl Source {
+    /// A signature that is asked for and never looked at would be worse than none.
+    fn check_signatures(&self) -> Result<(), String> {
+        let required = self.answer_signature == AnswerSignature::Required;
+        if required != self.answer_signer.is_some() {
+            return Err(format!(
+                "source \"{}\": write answer_signature = \"required\" and answer_signer = \"FILE\" together, or neither",
+                self.name
+            ));
+        }
+        if self.wire == Wire::Grpc && (required || self.signature.is_some()) {
+            return Err(format!("source \"{}\": only SOAP is signed: leave the signatures out", self.name));
         }
         Ok(())
     }
@@ -296,6 +374,14 @@ head = "h"
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",
+            ),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"magda\"\nendpoint = \"https://x\"\nca = \"c\"\nanswer_signature = \"required\"\n",
+                "together, or neither",
+            ),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"https://x\"\nca = \"c\"\nsignature = { certificate = \"c\", key = \"k\" }\n",
+                "only SOAP is signed",
             ),
         ] {
             let error = read(&format!("{GOOD}{addition}")).err().unwrap_or_default();

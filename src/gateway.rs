@@ -18,9 +18,9 @@ use crate::disclosure::{
     Asked, DisclosureLog, Known, Party, Refused, Released, Unlogged, Unreleased, Withheld,
 };
 use crate::domain::catalogue::Catalogue;
-use crate::domain::decide::{Knowledge, Permit, Refusal, decide};
+use crate::domain::decide::{Knowledge, Permit, decide};
 use crate::domain::grant::{PathError, Trie};
-use crate::domain::reason::{Denial, Reason};
+use crate::domain::reason::{Denial, NO_MESSAGE, Reason};
 use crate::domain::request::{Call, Caller, ExchangeRequest, Metadata};
 use crate::domain::subject::InszRules;
 use crate::domain::vocabulary::{Method, Vocabulary};
@@ -144,8 +144,12 @@ impl Gateway {
     ) -> Result<Caller, Refused> {
         match identity::identify(&policy.registry, &self.tokens, arrival.shown(peer), arrival.at) {
             Ok(caller) => Ok(caller),
-            Err(Unidentified { reason, system: None }) => Err(Refused::unlogged(Unlogged::Stranger(reason))),
-            Err(Unidentified { reason, system: Some(system) }) => {
+            Err(Unidentified { denial, system: None }) => {
+                let revoked = denial.reason == Reason::CertificateRevoked;
+                let stranger = if revoked { Unlogged::StrangerRevoked } else { Unlogged::Stranger };
+                Err(Refused::unlogged(stranger))
+            }
+            Err(Unidentified { denial, system: Some(system) }) => {
                 let party = Party {
                     organisation: &system.organisation,
                     system: system.name.as_str(),
@@ -153,7 +157,7 @@ impl Gateway {
                     registry: policy.registry.hash(),
                 };
                 let known = Known::of_party(&party, arrival.at, arrival.path, &arrival.metadata);
-                Err(self.log.refuse(&known, reason.into()).await)
+                Err(self.log.refuse(&known, denial).await)
             }
         }
     }
@@ -162,7 +166,10 @@ impl Gateway {
         match self.request(&caller, arrival) {
             Ok(request) => Ok(request),
             Err(denial) => {
-                let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
+                let method = self.methods.0.get(arrival.path).map(|(method, _)| &**method);
+                let digest = arrival.body.as_ref().ok().map(|body| Sha256::digest(body).into());
+                let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata)
+                    .asking(method, digest.as_ref());
                 Err(self.log.refuse(&known, denial).await)
             }
         }
@@ -171,7 +178,9 @@ impl Gateway {
     fn request(&self, caller: &Caller, arrival: &Arrival<'_>) -> Result<ExchangeRequest, Denial> {
         let (method, subject) = self.methods.0.get(arrival.path).ok_or(Reason::MethodUnknown)?;
         let body = arrival.body.as_ref().map_err(|&reason| reason)?;
-        let subject = subject.text(body, &Limits::default()).map_err(|_| Reason::RequestMalformed)?;
+        let subject = subject
+            .text(body, &Limits::default())
+            .map_err(|_| Denial::from(Reason::RequestMalformed).because(NO_MESSAGE))?;
         let call = Call {
             asked_at: arrival.at,
             method,
@@ -190,9 +199,10 @@ impl Gateway {
         match decide(request, &knowledge) {
             Ok(permit) => Ok(permit),
             Err(refusal) => {
-                let Refusal { request, denial } = *refusal;
+                let request = &refusal.request;
                 let published = policy.catalogue.publishes(&request.protocol, &request.purpose);
-                Err(self.log.refuse(&Known::of_request(&request, published), denial).await)
+                let known = Known::of_refusal(&refusal, published);
+                Err(self.log.refuse(&known, refusal.denial.clone()).await)
             }
         }
     }
@@ -214,8 +224,8 @@ impl Gateway {
     ) -> Result<Released, Refused> {
         for _ in 0..SETTLEMENTS {
             let policy = self.policy.load_full();
-            if let Err(reason) = self.still_known(&policy, withheld.asked(), peer, arrival) {
-                return Err(self.log.deny(withheld.into_asked(), reason.into()).await);
+            if let Err(denial) = self.still_known(&policy, withheld.asked(), peer, arrival) {
+                return Err(self.log.deny(withheld.into_asked(), denial).await);
             }
             let settled = match withheld.settle(&policy.catalogue, policy.epoch, (self.clock)()) {
                 Ok(settled) => settled,
@@ -240,7 +250,7 @@ impl Gateway {
         asked: &Asked,
         peer: &PeerCertificate,
         arrival: &Arrival<'_>,
-    ) -> Result<(), Reason> {
+    ) -> Result<(), Denial> {
         let caller = &asked.permit().request().caller;
         if *policy.registry.hash() == caller.registry {
             return Ok(());
@@ -248,8 +258,8 @@ impl Gateway {
         // At the time of the call: a token that has expired since was good when it was shown.
         match identity::identify(&policy.registry, &self.tokens, arrival.shown(peer), arrival.at) {
             Ok(now) if now.is_same_party(caller) => Ok(()),
-            Ok(_) => Err(Reason::RequesterNotParty),
-            Err(unidentified) => Err(unidentified.reason),
+            Ok(_) => Err(Reason::RequesterNotParty.into()),
+            Err(unidentified) => Err(unidentified.denial),
         }
     }
 

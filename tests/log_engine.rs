@@ -172,11 +172,14 @@ async fn what_was_judged_under_another_epoch_is_not_appended() {
     let store = Troubled::new(site.store().await);
     let log = site.open(store.clone()).await.unwrap();
     let judged = |epoch| Draft { epoch: Some(epoch), ..config("judged") };
-    assert_eq!(log.append(judged(1)).await, Err(AppendError::Stale { epoch: 0 }));
-    log.append(judged(0)).await.unwrap();
-    log.raise_epoch(config("raised")).await.unwrap();
+    // A start raises it: nobody knows what was in force before.
     assert_eq!(log.epoch(), 1);
     assert_eq!(log.append(judged(0)).await, Err(AppendError::Stale { epoch: 1 }));
+    assert_eq!(log.append(judged(2)).await, Err(AppendError::Stale { epoch: 1 }));
+    log.append(judged(1)).await.unwrap();
+    log.raise_epoch(config("raised")).await.unwrap();
+    assert_eq!(log.epoch(), 2);
+    assert_eq!(log.append(judged(1)).await, Err(AppendError::Stale { epoch: 2 }));
 
     // In one batch: whatever stands after the change is stale, the rest goes on.
     let (begun, go) = store.hold();
@@ -186,10 +189,10 @@ async fn what_was_judged_under_another_epoch_is_not_appended() {
         let appends = async {
             tokio::join!(
                 biased;
-                log.append(judged(1)),
-                log.raise_epoch(config("raised")),
-                log.append(judged(1)),
                 log.append(judged(2)),
+                log.raise_epoch(config("raised")),
+                log.append(judged(2)),
+                log.append(judged(3)),
                 log.append(config("any"))
             )
         };
@@ -198,7 +201,7 @@ async fn what_was_judged_under_another_epoch_is_not_appended() {
     let (_, (before, raised, after, under, any)) = tokio::join!(first, batch);
     let raised = raised.unwrap().index;
     assert_eq!(before.unwrap().index, raised - 1);
-    assert_eq!(after, Err(AppendError::Stale { epoch: 2 }));
+    assert_eq!(after, Err(AppendError::Stale { epoch: 3 }));
     assert_eq!((under.unwrap().index, any.unwrap().index), (raised + 1, raised + 2));
     log.shutdown().await;
 }
@@ -211,7 +214,7 @@ async fn an_epoch_raised_behind_the_log_is_noticed_in_the_transaction() {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(site.database());
     let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
     sqlx::query("UPDATE log_head SET epoch = 5").execute(&mut other).await.unwrap();
-    let stale = Draft { epoch: Some(0), ..asked("A") };
+    let stale = Draft { epoch: Some(1), ..asked("A") };
     assert_eq!(log.append(stale).await, Err(AppendError::Stale { epoch: 5 }));
     assert_eq!(log.epoch(), 5);
     log.append(Draft { epoch: Some(5), ..asked("A") }).await.unwrap();

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
@@ -50,7 +51,9 @@ fn plan(method: &Method, paths: &[&str]) -> Plan {
 fn official() -> Option<PathBuf> {
     let folder = std::env::var("MAGDA_CASES").ok().map(PathBuf::from).filter(|folder| folder.is_dir());
     if folder.is_none() {
-        eprintln!("skipped: MAGDA_CASES names no folder of official messages");
+        // Past the test harness, which swallows what a passing test prints.
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "skipped: MAGDA_CASES names no folder of official messages").unwrap();
     }
     folder
 }
@@ -360,15 +363,17 @@ fn the_question_says_who_asks_what_when() {
 fn the_question_fits_the_official_schema() {
     let Some(folder) = official() else { return };
     let schema = folder.join("../xsd/GeefPersoonDienst-02.02/WebService/GeefPersoon.xsd");
-    if !schema.is_file() || Command::new("xmllint").arg("--version").output().is_err() {
-        eprintln!("skipped: no schema, or no xmllint to hold the question against it");
+    if !schema.is_file() {
+        // Past the test harness, which swallows what a passing test prints.
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "skipped: no official schema beside the official messages").unwrap();
         return;
     }
     let validates = |body: &str| {
         let file = std::env::temp_dir().join(format!("sluis-question-{}.xml", std::process::id()));
         std::fs::write(&file, body).unwrap();
-        let judged =
-            Command::new("xmllint").arg("--noout").arg("--schema").arg(&schema).arg(&file).output().unwrap();
+        let judged = Command::new("xmllint").arg("--noout").arg("--schema").arg(&schema).arg(&file).output();
+        let judged = judged.expect("xmllint, of Debian's libxml2-utils");
         std::fs::remove_file(&file).unwrap();
         (judged.status.success(), String::from_utf8_lossy(&judged.stderr).into_owned())
     };

@@ -13,6 +13,7 @@
 
 mod support;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -222,12 +223,14 @@ async fn a_request_arrives_in_one_form_whatever_the_form_it_was_sent_in() {
     }
 }
 
-/// Holds the question against the official schema, where both it and xmllint are there.
+/// Holds the question against the official schema, where that is there.
 fn validate(folder: &Path, envelope: &[u8]) {
     let Some(cases) = official() else { return };
     let schema = cases.join("../xsd/GeefPersoonDienst-02.02/WebService/GeefPersoon.xsd");
-    if !schema.is_file() || Command::new("xmllint").arg("--version").output().is_err() {
-        eprintln!("skipped: no schema, or no xmllint to hold the question against it");
+    if !schema.is_file() {
+        // Past the test harness, which swallows what a passing test prints.
+        let mut terminal = std::io::stderr();
+        writeln!(terminal, "skipped: no official schema beside the official messages").unwrap();
         return;
     }
     let envelope = std::str::from_utf8(envelope).unwrap();
@@ -236,7 +239,7 @@ fn validate(folder: &Path, envelope: &[u8]) {
         let file = folder.join("question.xml");
         std::fs::write(&file, body).unwrap();
         let judged = Command::new("xmllint").arg("--noout").arg("--schema").arg(&schema).arg(&file).output();
-        judged.unwrap()
+        judged.expect("xmllint, of Debian's libxml2-utils")
     };
     let judged = judge(body);
     assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));

@@ -194,7 +194,8 @@ async fn a_source_that_never_ends_is_cut_off_and_asked_again() {
         stage.magda.say(Saying { endless: Some(chunk.clone()), ..good_soap.clone() });
         assert_eq!(stage.ask(&stad, &Ask::default()).await.outcome(), "MESSAGE_TOO_LARGE");
         stage.housing.say(Saying { endless: Some(chunk.clone()), ..good.clone() });
-        assert_eq!(stage.ask(&ocmw, &Ask::housing(PIETER)).await.outcome(), "MESSAGE_TOO_LARGE");
+        // More than its message announced: that tells before the limit does.
+        assert_eq!(stage.ask(&ocmw, &Ask::housing(PIETER)).await.outcome(), "SOURCE_ANSWER_INVALID");
         // Both answers are over: dropped by their senders, who were told.
         stage.magda.over(round).await;
         stage.housing.over(round).await;
@@ -301,7 +302,8 @@ async fn a_request_may_be_as_large_as_the_limit_and_not_a_byte_larger() {
     let mut headers = ask.metadata();
     headers.push(("authorization", &token));
     let whole = caller.send(HOUSING, &headers, Endless(Arc::clone(&sent)).boxed()).await.unwrap();
-    assert_eq!(whole.outcome(), "MESSAGE_TOO_LARGE");
+    // Its prefix announces nothing.
+    assert_eq!(whole.outcome(), "REQUEST_MALFORMED");
     assert!(sent.load(Ordering::SeqCst) < 1 << 20, "the window of a stream, and little more");
     // The connection is as good as new.
     assert_eq!(stage.ask(&caller, &ask).await.outcome(), "RELEASED");

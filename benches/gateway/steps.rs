@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use jiff::Timestamp;
-use rustls::pki_types::CertificateDer;
+use rcgen::{CertificateParams, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
 use sluis::cli::{policy, token};
 use sluis::clock;
@@ -29,6 +30,8 @@ use sluis::identity::token::TokenVerifier;
 use sluis::identity::{Shown, identify};
 use sluis::minimise::probe::Probe;
 use sluis::minimise::{self, Limits};
+use sluis::source::magda;
+use sluis::source::signature::{Algorithm, KeyReference, Signatories, Signer};
 
 use crate::Fallible;
 use crate::rounds::median;
@@ -77,7 +80,28 @@ pub fn run(world: &World) -> Fallible<Vec<Step>> {
     let message = world.answer.clone();
     steps.push(timed("frame a message of the answer's size", 2, || frame::frame(&message)));
     steps.push(timed("read the clock", 7, clock::now));
+    signatures(&mut steps)?;
     Ok(steps)
+}
+
+/// Of sources over SOAP that ask for it.
+fn signatures(steps: &mut Vec<Step>) -> Fallible<()> {
+    let key = KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048)?;
+    let certificate = CertificateParams::new([])?.self_signed(&key)?;
+    let chain = [certificate.der().clone()];
+    let private = PrivateKeyDer::try_from(key.serialize_der())?;
+    let signer = Signer::new(&private, &chain, Algorithm::default(), KeyReference::default())?;
+    let signatories = Signatories::of(&chain)?;
+    let body = "<Persoon><INSZ>84631230189</INSZ></Persoon>".repeat(6800 / 44);
+    let message = format!(
+        "<soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\"><soapenv:Header/><soapenv:Body>\
+         {body}</soapenv:Body></soapenv:Envelope>"
+    );
+    let answer = signer.sign(&message)?;
+    let limits = magda::Limits::default();
+    steps.push(timed("sign a SOAP message of 6.8 kB (RSA-2048)", 0, || signer.sign(&message).is_ok()));
+    steps.push(timed("verify one", 0, || signatories.verify(&answer, &limits).is_ok()));
+    Ok(())
 }
 
 impl Bench {

@@ -126,8 +126,12 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
         Command::Demo(args) => demo::run(&args, out),
         Command::Serve(args) => serve::run(&args),
         Command::CheckConfig(args) => check_config::run(&args, out),
-        Command::Pki(args) => pki::run(&args, now(), out).map_err(Failure::misconfigured),
-        Command::Token(args) => token::run(&args, now(), out).map_err(Failure::misconfigured),
+        Command::Pki(args) => {
+            pki::run(&args, now(), out).map_err(|error| Failure::new(error.exit(), causes(&error)))
+        }
+        Command::Token(args) => {
+            token::run(&args, now(), out).map_err(|error| Failure::new(error.exit(), causes(&error)))
+        }
         Command::Protocol(args) => protocol::run(&args, out),
         Command::Log(args) => log::run(&args, out),
         Command::Sandbox(args) => sandbox::run(&args, out),

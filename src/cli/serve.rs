@@ -19,7 +19,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::disclosure::entry::Kind;
 use crate::disclosure::keys::LogKeys;
-use crate::disclosure::log::{Health, Settings};
+use crate::disclosure::log::{Health, InForce, Settings};
 use crate::disclosure::read::Reader;
 use crate::disclosure::record::{Column, RecordBuilder};
 use crate::disclosure::seal::Draft;
@@ -154,6 +154,7 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let settings = Settings {
         deadline: Duration::from_millis(config.log.deadline_ms),
         accept_missing_mark: config.log.accept_missing_mark,
+        policy: Some(InForce { registry: *loaded.registry.hash(), detail: policy::describe(&loaded) }),
         ..Settings::new(&config.log.origin)
     };
     let ledger = Arc::new(Reader::new(store.clone(), Arc::clone(&keys)));

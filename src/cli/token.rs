@@ -15,6 +15,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde_json::json;
 
+use super::Exit;
 use crate::identity::certificate::PeerCertificate;
 
 /// Print a fresh bearer token
@@ -112,6 +113,16 @@ pub enum MintError {
     Malformed(PathBuf),
     /// The operating system gives no randomness.
     NoRandomness,
+}
+
+impl MintError {
+    /// How a command ends with it.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Unreadable(..) | Self::NoRandomness => Exit::Unavailable,
+            Self::Malformed(_) => Exit::Configuration,
+        }
+    }
 }
 
 impl fmt::Display for MintError {

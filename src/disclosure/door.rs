@@ -4,36 +4,7 @@
 //! [`Permit`] → [`Asked`] (the question is in the log) → [`Withheld`] (an answer, shown to nobody) → [`Settled`]
 //! (judged and minimised) → [`Released`] (the disclosure is in the log). Or [`Refused`].
 //!
-//! A response can be made from released data:
-//! ```
-//! # fn f(released: sluis::disclosure::Released) -> bytes::Bytes {
-//! released.into_message()
-//! # }
-//! ```
-//! and from nothing earlier:
-//! ```compile_fail
-//! # fn f(withheld: sluis::disclosure::Withheld) -> bytes::Bytes {
-//! withheld.into_message()
-//! # }
-//! ```
-//! Nobody but the log makes a `Released`:
-//! ```compile_fail
-//! # fn f(message: bytes::Bytes, receipt: sluis::disclosure::Receipt) -> sluis::disclosure::Released {
-//! sluis::disclosure::Released { message, receipt }
-//! # }
-//! ```
-//! and an answer that was not settled does not enter the log as a disclosure:
-//! ```compile_fail
-//! # async fn f(log: sluis::disclosure::DisclosureLog, withheld: sluis::disclosure::Withheld) {
-//! let _ = log.disclose(withheld).await;
-//! # }
-//! ```
-//! as one that was, does:
-//! ```
-//! # async fn f(log: sluis::disclosure::DisclosureLog, settled: sluis::disclosure::Settled) {
-//! let _ = log.disclose(settled).await;
-//! # }
-//! ```
+//! What does not compile is shown in [`super`].
 
 use std::sync::Arc;
 
@@ -88,12 +59,11 @@ pub struct Released {
     receipt: Receipt,
 }
 
-/// A refusal: in the log, or one of the closed list that cannot be.
+/// A refusal: in the log, or one of the closed list that cannot be. Only the log and that list make one, and what it
+/// says cannot be changed after.
 pub struct Refused {
-    /// Why.
-    pub denial: Denial,
-    /// The instrument and purpose that the refusal speaks of, where both are published words.
-    pub about: Option<About>,
+    denial: Denial,
+    about: Option<About>,
     entry: Entry,
 }
 
@@ -115,7 +85,9 @@ enum Entry {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unlogged {
     /// The caller is nobody that the registry knows.
-    Stranger(Reason),
+    Stranger,
+    /// The same, and its certificate is revoked.
+    StrangerRevoked,
     /// The log takes no entries.
     LogUnavailable,
 }
@@ -220,10 +192,21 @@ impl Refused {
     /// A refusal that is not in the log.
     pub fn unlogged(why: Unlogged) -> Self {
         let reason = match why {
-            Unlogged::Stranger(reason) => reason,
+            Unlogged::Stranger => Reason::CallerNotRegistered,
+            Unlogged::StrangerRevoked => Reason::CertificateRevoked,
             Unlogged::LogUnavailable => Reason::DisclosureLogUnavailable,
         };
         Self { denial: reason.into(), about: None, entry: Entry::Unlogged }
+    }
+
+    /// Why.
+    pub fn denial(&self) -> &Denial {
+        &self.denial
+    }
+
+    /// The instrument and purpose that it speaks of, where both are published words.
+    pub fn about(&self) -> Option<&About> {
+        self.about.as_ref()
     }
 
     /// Its place in the log, where it has one.

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::door::About;
+use crate::domain::decide::{Refusal, Text};
 use crate::domain::party::Organisation;
-use crate::domain::request::{Caller, ExchangeRequest, Metadata, is_reference};
+use crate::domain::request::{Caller, Metadata, is_reference};
 use crate::domain::subject::holds_insz;
 use crate::domain::vocabulary::Method;
 
@@ -41,6 +42,8 @@ pub struct Known<'a> {
     pub(super) request_id: &'a str,
     pub(super) trace_id: &'a str,
     pub(super) digest: &'a [u8],
+    pub(super) text: Option<&'a Text>,
+    pub(super) epoch: Option<u64>,
     /// Protocol and purpose are published words.
     published: bool,
 }
@@ -62,9 +65,18 @@ impl<'a> Known<'a> {
         Self::of_metadata(at, path, metadata).by(caller)
     }
 
+    /// The same, of a method that is served, with the digest of the message where there was one.
+    #[must_use]
+    pub fn asking(self, method: Option<&'a Method>, digest: Option<&'a [u8; 32]>) -> Self {
+        Self { of_method: method, digest: digest.map(<[u8; 32]>::as_slice).unwrap_or_default(), ..self }
+    }
+
     /// Of a question that was decided against.
-    pub fn of_request(request: &'a ExchangeRequest, published: bool) -> Self {
+    pub fn of_refusal(refusal: &'a Refusal, published: bool) -> Self {
+        let Refusal { request, text, epoch, .. } = refusal;
         Self {
+            text: text.as_ref(),
+            epoch: Some(*epoch),
             asked_at: request.asked_at,
             method: &request.method.path,
             of_method: Some(&request.method),

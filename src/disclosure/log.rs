@@ -43,6 +43,17 @@ pub struct Settings {
     pub publish: Duration,
     /// Open a log whose high-water mark is lost, with an INCIDENT entry.
     pub accept_missing_mark: bool,
+    /// Under what the log is started; the entry of the start says it.
+    pub policy: Option<InForce>,
+}
+
+/// What is in force at a start.
+#[derive(Clone, Debug)]
+pub struct InForce {
+    /// Hash of the registry.
+    pub registry: [u8; 32],
+    /// Hashes of what else there is, as text.
+    pub detail: String,
 }
 
 impl Settings {
@@ -56,6 +67,7 @@ impl Settings {
             idle: Duration::from_millis(200),
             publish: Duration::from_secs(1),
             accept_missing_mark: false,
+            policy: None,
         }
     }
 }

@@ -67,8 +67,22 @@ pub(super) async fn recover<S: Store>(
         let asked = read::open(keys, leaf.first().ok_or(missing)?, payload.into_iter().next())?;
         opening.push(Draft::interrupted(&asked.opened.record, index, now));
     }
-    opening.push(administrative(Kind::Config, concat!("started ", env!("CARGO_PKG_VERSION")), now));
+    opening.push(started(settings, now));
     Ok(Recovered { walk, head, opening })
+}
+
+/// The entry of a start: which program, and under which policy.
+fn started(settings: &Settings, now: Timestamp) -> Draft {
+    let mut detail = concat!("started ", env!("CARGO_PKG_VERSION")).to_owned();
+    if let Some(policy) = &settings.policy {
+        detail.extend(["; ", &policy.detail]);
+    }
+    let mut record = RecordBuilder::new();
+    record.time(Column::TimeSettled, now).text(Column::Detail, &detail);
+    if let Some(policy) = &settings.policy {
+        record.bytes(Column::RegistryHash, &policy.registry);
+    }
+    Draft::new(Kind::Config, record.build())
 }
 
 fn administrative(kind: Kind, detail: &str, now: Timestamp) -> Draft {

@@ -246,7 +246,7 @@ impl<S: Store> Sequencer<S> {
             } else if !self.fits(entry, &closing) {
                 Unappended::Unfit
             } else {
-                epoch += u64::from(job.effect == Effect::RaiseEpoch);
+                epoch += u64::from(job.effect != Effect::None);
                 closing.extend(entry.closes);
                 return true;
             };
@@ -273,7 +273,8 @@ impl<S: Store> Sequencer<S> {
             match job.effect {
                 Effect::None => {}
                 Effect::RaiseEpoch => head.epoch += 1,
-                Effect::MarkRestart => head.restarted = index,
+                // What was in force before the restart need not be what is now.
+                Effect::MarkRestart => (head.restarted, head.epoch) = (index, head.epoch + 1),
             }
         }
         head.size = tree.size();

@@ -66,7 +66,8 @@ fn closing(permit: &Permit, question: &Receipt, denial: &Denial, at: Timestamp) 
     record
         .time(Column::TimeSettled, at)
         .text(Column::Outcome, denial.reason.name())
-        .number(Column::Asked, question.index);
+        .number(Column::Asked, question.index)
+        .text(Column::Detail, denial.cause.unwrap_or_default());
     record.build()
 }
 
@@ -80,14 +81,15 @@ pub(super) fn audited<'a>(known: &'a Known<'a>, describe: impl FnOnce(&mut Recor
 /// A refusal before anyone was asked.
 pub(super) fn refused(known: &Known<'_>, denial: &Denial, at: Timestamp) -> Draft {
     let fields = known.fields.map(|fields| fields.join("\n")).unwrap_or_default();
-    let withheld =
-        denial.field.as_deref().map(|field| format!("{field} {}", denial.reason)).unwrap_or_default();
+    let field = denial.field.as_deref().filter(|_| denial.reason == Reason::FieldsNotCovered);
+    let withheld = field.map(|field| format!("{field} {}", denial.reason)).unwrap_or_default();
     let mut record = of_known(known);
     record
         .time(Column::TimeSettled, at)
         .text(Column::FieldsRequested, &fields)
         .text(Column::FieldsWithheld, &withheld)
-        .text(Column::Outcome, denial.reason.name());
+        .text(Column::Outcome, denial.reason.name())
+        .text(Column::Detail, denial.cause.unwrap_or_default());
     Draft::new(Kind::Refused, record.build())
 }
 
@@ -110,8 +112,17 @@ fn of_known<'a>(known: &'a Known<'a>) -> RecordBuilder<'a> {
         .bytes(Column::RequestDigest, known.digest)
         .text(Column::RequestId, known.request_id)
         .text(Column::TraceId, known.trace_id);
+    if let Some(text) = known.text {
+        record
+            .text(Column::InstrumentVersion, &text.version)
+            .bytes(Column::InstrumentHash, &text.content_hash)
+            .text(Column::LegalBasis, &text.legal_basis);
+    }
     if let Some(method) = known.of_method {
         of_method(&mut record, method);
+    }
+    if let Some(epoch) = known.epoch {
+        record.number(Column::PolicyEpoch, epoch);
     }
     record
 }

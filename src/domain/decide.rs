@@ -1,12 +1,25 @@
 //! `decide`: what is known before anyone is asked. Denies by default, and says why.
+//!
+//! Only it gives a permit. One can be read:
+//! ```
+//! # fn f(permit: sluis::domain::decide::Permit) -> u64 {
+//! permit.epoch()
+//! # }
+//! ```
+//! and neither be made nor altered:
+//! ```compile_fail,E0616
+//! # fn f(mut permit: sluis::domain::decide::Permit) {
+//! permit.epoch = 0;
+//! # }
+//! ```
 
 use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Protocol};
 use super::grant::Trie;
-use super::instrument::{Grant, PartyKey};
+use super::instrument::{Grant, Instrument, PartyKey};
 use super::party::Role;
-use super::reason::{Denial, Reason};
+use super::reason::{Denial, NO_MESSAGE, Reason};
 use super::request::ExchangeRequest;
 use jiff::Timestamp;
 
@@ -40,6 +53,20 @@ pub struct Refusal {
     pub request: ExchangeRequest,
     /// Why not.
     pub denial: Denial,
+    /// The text by which it was refused, where one is in force for it.
+    pub text: Option<Text>,
+    /// The policy epoch that the decision saw.
+    pub epoch: u64,
+}
+
+/// The version of an instrument that a decision rests on.
+pub struct Text {
+    /// The version.
+    pub version: Box<str>,
+    /// Its content hash.
+    pub content_hash: [u8; 32],
+    /// What allows the purpose; empty where it knows no such purpose.
+    pub legal_basis: Box<str>,
 }
 
 /// Decides whether the source may be asked.
@@ -47,43 +74,69 @@ pub struct Refusal {
 /// # Errors
 /// The question with the reason why it may not.
 pub fn decide(request: ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<Permit, Box<Refusal>> {
-    match judge(&request, knowledge) {
-        Ok((grant, answer)) => Ok(Permit { request, grant, answer, epoch: knowledge.epoch }),
-        Err(denial) => Err(Box::new(Refusal { request, denial })),
+    let epoch = knowledge.epoch;
+    let refuse = |request, denial, text| Err(Box::new(Refusal { request, denial, text, epoch }));
+    let instrument = match in_force(&request, knowledge) {
+        Ok(instrument) => instrument,
+        Err(denial) => return refuse(request, denial, None),
+    };
+    match open(&request, instrument, knowledge.undeclared) {
+        Ok((grant, answer)) => Ok(Permit { request, grant, answer, epoch }),
+        Err(denial) => {
+            let purpose = instrument.purpose(&request.purpose);
+            let text = Text {
+                version: instrument.version.clone(),
+                content_hash: instrument.content_hash,
+                legal_basis: purpose.map(|purpose| purpose.legal_basis.clone()).unwrap_or_default(),
+            };
+            refuse(request, denial, Some(text))
+        }
     }
 }
 
-fn judge(request: &ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<(Arc<Grant>, Option<Trie>), Denial> {
+/// The version of the instrument that is in force, for a requester that it names.
+fn in_force<'k>(request: &ExchangeRequest, knowledge: &Knowledge<'k>) -> Result<&'k Instrument, Denial> {
     let protocol =
         knowledge.catalogue.protocol(&request.protocol).ok_or(Denial::from(Reason::ProtocolUnknown))?;
-    let (kbo, ovo) = request.caller.requester.key();
-    let requester = PartyKey { kbo, ovo };
     // Who is registered to answer or to audit only, does not ask, whatever an instrument says.
-    if !request.caller.requester.has(Role::Requester) || !named(protocol, requester) {
+    if !request.caller.requester.has(Role::Requester) || !named(protocol, requester(request)) {
         return Err(Reason::RequesterNotParty.into());
     }
-    let instrument = protocol
+    protocol
         .in_force(knowledge.now)
-        .map_err(|why| Denial::from(Reason::ProtocolNotInForce).citing(why.to_string()))?;
+        .map_err(|why| Denial::from(Reason::ProtocolNotInForce).citing(why.to_string()))
+}
+
+/// What it opens of the method, and the fields that are left where the caller asks for less.
+fn open(
+    request: &ExchangeRequest,
+    instrument: &Instrument,
+    undeclared: Undeclared,
+) -> Result<(Arc<Grant>, Option<Trie>), Denial> {
     if instrument.purpose(&request.purpose).is_none() {
         return Err(Reason::PurposeUnknown.into());
     }
     let grant = instrument
         .grant(&request.purpose, &request.method.path)
         .ok_or(Denial::from(Reason::PurposeNotCovered))?;
-    if !grant.is_recipient(requester) {
+    if !grant.is_recipient(requester(request)) {
         return Err(Denial::from(Reason::RequesterNotParty).citing(&*grant.article));
     }
-    match (knowledge.undeclared)(&grant.request, &request.body) {
+    match undeclared(&grant.request, &request.body) {
         Ok(None) => {}
         Ok(Some(path)) => return Err(Denial::field(Reason::FieldsNotCovered, path).citing(&*grant.article)),
-        Err(()) => return Err(Reason::RequestMalformed.into()),
+        Err(()) => return Err(Denial::from(Reason::RequestMalformed).because(NO_MESSAGE)),
     }
     let answer = match &request.fields {
         None => None,
         Some(fields) => Some(narrow(grant, fields)?),
     };
     Ok((Arc::clone(grant), answer))
+}
+
+fn requester(request: &ExchangeRequest) -> PartyKey {
+    let (kbo, ovo) = request.caller.requester.key();
+    PartyKey { kbo, ovo }
 }
 
 /// Whether any version names the requester. Where no version can be read, nobody can tell.

@@ -126,7 +126,7 @@ impl Reason {
                 "send a fresh token of your organisation's issuer, bound to your certificate"
             }
             Self::RequestMalformed => {
-                "send sluis-protocol, sluis-purpose and sluis-case once each, and a message of the method's type"
+                "send metadata in its form, each key once, and one message of the method's type"
             }
             Self::SubjectMalformed => "check the eleven digits of the INSZ",
             Self::CaseMalformed => {
@@ -160,22 +160,33 @@ impl fmt::Display for Reason {
     }
 }
 
-/// A refusal with its reason and, where one field is at fault, its path.
-/// Never holds a value.
+/// The rule that bytes break which are no message.
+pub const NO_MESSAGE: &str = "the message is none of the method's type";
+
+/// A refusal with its reason and, where one field or metadata key is at fault, which. Never holds a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
     /// Why.
     pub reason: Reason,
-    /// The path of the field at fault, for [`Reason::FieldsNotCovered`].
+    /// The field of a message, or the key of the metadata, that is at fault.
     pub field: Option<Box<str>>,
     /// The article or paragraph of the instrument that is silent about it, or what closed the instrument.
     pub article: Option<Box<str>>,
+    /// The rule that was broken, where the reason stands for several. Constant.
+    pub cause: Option<&'static str>,
 }
 
 impl Denial {
     /// A denial that speaks of a field.
     pub fn field(reason: Reason, path: impl Into<Box<str>>) -> Self {
-        Self { reason, field: Some(path.into()), article: None }
+        Self { field: Some(path.into()), ..reason.into() }
+    }
+
+    /// The same denial, with the rule that was broken.
+    #[must_use]
+    pub fn because(mut self, cause: &'static str) -> Self {
+        self.cause = Some(cause);
+        self
     }
 
     /// The same denial, citing what it rests on.
@@ -188,7 +199,7 @@ impl Denial {
 
 impl From<Reason> for Denial {
     fn from(reason: Reason) -> Self {
-        Self { reason, field: None, article: None }
+        Self { reason, field: None, article: None, cause: None }
     }
 }
 

@@ -19,6 +19,10 @@ pub const MAX_FIELDS: usize = 256;
 /// The most bytes of all of them together: an entry names them, and has room for 64 KiB.
 pub const MAX_FIELDS_BYTES: usize = 32 * 1024;
 
+const NO_REFERENCE: &str =
+    "it must stand once, with 1 to 64 characters A-Z a-z 0-9 . _ : / -, and hold nobody's INSZ";
+const NO_PATHS: &str = "it must stand once, with at most 256 paths of fields joined by commas";
+
 /// Who asks: the organisation by its registered key, the end user by its token.
 #[derive(Clone)]
 pub struct Caller {
@@ -85,7 +89,7 @@ impl Case {
         if is_reference(text) && !holds_insz(text, today) {
             Ok(Self(text.into()))
         } else {
-            Err(Reason::CaseMalformed.into())
+            Err(Denial::field(Reason::CaseMalformed, "sluis-case").because(NO_REFERENCE))
         }
     }
 
@@ -153,21 +157,24 @@ impl ExchangeRequest {
     /// The first part that is malformed.
     pub fn parse(caller: &Caller, call: &Call<'_>, rules: InszRules) -> Result<Self, Denial> {
         let Call { asked_at, method, metadata, subject, body, digest } = *call;
-        let name = |text: &Option<Box<str>>| match text {
+        let name = |key: &'static str, text: &Option<Box<str>>| match text {
             Some(text) if is_reference(text) => Ok(text.clone()),
-            _ => Err(Denial::from(Reason::RequestMalformed)),
+            _ => Err(Denial::field(Reason::RequestMalformed, key).because(NO_REFERENCE)),
         };
-        let protocol = name(&metadata.protocol)?;
-        let purpose = name(&metadata.purpose)?;
+        let protocol = name("sluis-protocol", &metadata.protocol)?;
+        let purpose = name("sluis-purpose", &metadata.purpose)?;
         let case = Case::parse(metadata.case.as_deref().unwrap_or_default(), rules.today)?;
         let request_id = match &metadata.request_id {
             Some(id) if is_reference(id) && !holds_insz(id, rules.today) => Some(id.clone()),
-            Some(_) => return Err(Reason::RequestMalformed.into()),
+            Some(_) => {
+                return Err(Denial::field(Reason::RequestMalformed, "sluis-request-id").because(NO_REFERENCE));
+            }
             None => None,
         };
         let fields = metadata.fields.as_deref().map(|text| parse_fields(text, rules.today)).transpose()?;
-        let subject = Insz::parse(subject.unwrap_or_default(), rules)
-            .map_err(|_| Denial::from(Reason::SubjectMalformed))?;
+        let subject = Insz::parse(subject.unwrap_or_default(), rules).map_err(|error| {
+            Denial::field(Reason::SubjectMalformed, &*method.subject_path).because(error.rule())
+        })?;
         Ok(Self {
             caller: caller.clone(),
             asked_at,
@@ -201,7 +208,11 @@ fn parse_fields(text: &str, today: Date) -> Result<Vec<Box<str>>, Denial> {
                 && path.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.')
                 && !holds_insz(path, today)
         });
-    if well_formed { Ok(fields) } else { Err(Reason::RequestMalformed.into()) }
+    if well_formed {
+        Ok(fields)
+    } else {
+        Err(Denial::field(Reason::RequestMalformed, "sluis-fields").because(NO_PATHS))
+    }
 }
 
 #[cfg(test)]

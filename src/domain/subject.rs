@@ -39,6 +39,21 @@ pub enum InszError {
     Date,
 }
 
+impl InszError {
+    /// The rule, for who wrote the number. Holds nothing of it.
+    pub const fn rule(self) -> &'static str {
+        match self {
+            Self::Length => "an INSZ has eleven digits and nothing else",
+            Self::Month => "the month is none of 00 to 12, nor one of those plus 20 or 40",
+            Self::TestNumber => "test numbers (month 61 to 72) are not accepted here",
+            Self::Day => "that month has no such day",
+            Self::Counter => "no number has this counter",
+            Self::Checksum => "the last two digits do not fit the others",
+            Self::Date => "no such date, or one to come",
+        }
+    }
+}
+
 impl Insz {
     /// Parses a number that a caller sent.
     ///

@@ -8,7 +8,7 @@ use super::certificate::PeerCertificate;
 use super::registry::{Registry, Stranger, System};
 use super::token::TokenVerifier;
 use crate::domain::party::{Organisation, OrganisationId};
-use crate::domain::reason::Reason;
+use crate::domain::reason::{Denial, Reason};
 use crate::domain::request::Caller;
 
 /// What a caller shows with each call.
@@ -29,7 +29,7 @@ pub struct Shown<'a> {
 /// Why a caller is not known, and what is known of it all the same.
 pub struct Unidentified {
     /// Why.
-    pub reason: Reason,
+    pub denial: Denial,
     /// The system whose key it is. `None`: a stranger.
     pub system: Option<Arc<System>>,
 }
@@ -52,20 +52,24 @@ pub fn identify(
                 Reason::CallerNotRegistered
             }
         };
-        Unidentified { reason, system: registry.system(peer.key()) }
+        let denial = Denial::from(reason).because(stranger.cause());
+        Unidentified { denial, system: registry.system(peer.key()) }
     })?;
-    let known = |reason| Unidentified { reason, system: Some(Arc::clone(&system)) };
-    let token = bearer.ok_or_else(|| known(Reason::TokenRejected))?;
+    let known = |denial| Unidentified { denial, system: Some(Arc::clone(&system)) };
+    let rejected = |cause| known(Denial::from(Reason::TokenRejected).because(cause));
+    let token = bearer.ok_or_else(|| rejected("there is no bearer token"))?;
     let end_user = tokens
         .verify(token, peer, &system.organisation, registry, now)
-        .map_err(|_| known(Reason::TokenRejected))?;
+        .map_err(|error| rejected(error.cause()))?;
     // A token that its issuer made for one purpose or case is good for no other.
     let other = |asserted: Option<&str>, named| asserted.is_some() && asserted != named;
     if other(end_user.purpose(), purpose) || other(end_user.case(), case) {
-        return Err(known(Reason::TokenRejected));
+        return Err(rejected("the token was made for another purpose or case"));
     }
-    let (requester, processor) =
-        parties(&system, on_behalf_of).ok_or_else(|| known(Reason::RequesterNotParty))?;
+    let (requester, processor) = parties(&system, on_behalf_of).ok_or_else(|| {
+        let denial = Denial::field(Reason::RequesterNotParty, "sluis-on-behalf-of");
+        known(denial.because("the registry does not name your system as processor of that organisation"))
+    })?;
     Ok(Caller {
         requester,
         processor,

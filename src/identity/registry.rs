@@ -139,15 +139,22 @@ pub enum Stranger {
     NotRegistered,
 }
 
-impl fmt::Display for Stranger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Stranger {
+    /// What is wrong. Constant.
+    pub const fn cause(self) -> &'static str {
+        match self {
             Self::Revoked => "the certificate is revoked",
             Self::Expired => "the certificate is expired",
             Self::UnknownIssuer => "no revocation list of the certificate's issuer is registered",
             Self::StaleRevocations => "the revocation lists are past their next update",
             Self::NotRegistered => "no system is registered with this public key",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Stranger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.cause())
     }
 }
 

@@ -28,6 +28,16 @@ impl Credentials {
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| TlsError::Key)?;
         Ok(Self { chain, key })
     }
+
+    /// The chain, end entity first.
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.chain
+    }
+
+    /// The private key.
+    pub fn key(&self) -> &PrivateKeyDer<'static> {
+        &self.key
+    }
 }
 
 impl fmt::Debug for Credentials {

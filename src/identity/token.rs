@@ -275,9 +275,10 @@ pub enum TokenError {
     Subject,
 }
 
-impl fmt::Display for TokenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl TokenError {
+    /// What is wrong with the token. Holds nothing of it.
+    pub const fn cause(self) -> &'static str {
+        match self {
             Self::TooLong => "the token is longer than 4096 bytes",
             Self::Malformed => "the token is not a JWT with iss, aud, sub, iat, exp and cnf in their form",
             Self::Critical => "the token has critical headers that are not understood",
@@ -293,7 +294,13 @@ impl fmt::Display for TokenError {
             Self::Unbound => "the token is not bound to a client: add cnf with x5t#S256 or jkt",
             Self::BoundToAnother => "the token is bound to another client certificate or key",
             Self::Subject => "the token's names are not 1 to 128 printable ASCII characters",
-        })
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.cause())
     }
 }
 

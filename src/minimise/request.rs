@@ -53,7 +53,7 @@ mod tests {
 
     use proptest::prelude::*;
     use prost_reflect::prost::Message;
-    use prost_reflect::{DynamicMessage, ReflectMessage};
+    use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage, Value};
 
     use super::*;
     use crate::domain::grant::specimen::everything;
@@ -94,16 +94,24 @@ mod tests {
         assert_eq!(named(b"\x72\x02\xc3\x28"), Err(FilterError::Utf8));
     }
 
-    /// Drops empty messages: their presence is no value.
+    /// Drops empty messages, and entries of maps that hold one: their presence is no value.
     fn without_empty(message: &mut DynamicMessage) {
-        for field in
-            message.descriptor().fields().filter(|field| field.name() == "inner" || field.name() == "legacy")
-        {
-            if let Some(inner) = message.get_field_mut(&field).as_message_mut() {
-                without_empty(inner);
-                if inner.encoded_len() == 0 {
-                    message.clear_field(&field);
+        let on_the_way = |field: &FieldDescriptor| ["inner", "legacy", "by_number"].contains(&field.name());
+        for field in message.descriptor().fields().filter(on_the_way) {
+            match message.get_field_mut(&field) {
+                Value::Message(inner) => {
+                    without_empty(inner);
+                    if inner.encoded_len() == 0 {
+                        message.clear_field(&field);
+                    }
                 }
+                Value::Map(entries) => entries.retain(|_, value| {
+                    value.as_message_mut().is_none_or(|inner| {
+                        without_empty(inner);
+                        inner.encoded_len() > 0
+                    })
+                }),
+                _ => {}
             }
         }
     }

@@ -49,7 +49,7 @@ pub async fn serve(
     let arrival = arrival(at, head.uri.path(), &head.headers, body, left);
     let done = gateway.exchange(peer, arrival).await;
     let took = (gateway.clock)().as_microsecond().saturating_sub(at.as_microsecond());
-    let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial.reason);
+    let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial().reason);
     meters.count(outcome, u64::try_from(took).unwrap_or_default());
     match done {
         Ok(released) => {
@@ -131,11 +131,21 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The trace id of a W3C `traceparent`, version 00.
+/// The trace id of a `traceparent` (W3C Trace Context, 3.2.2). A version to come is read as far as version 00 goes.
 fn trace_id(traceparent: &str) -> Option<&str> {
-    let id = traceparent.strip_prefix("00-")?.get(..32)?;
-    let hexadecimal = id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
-    (hexadecimal && id.bytes().any(|b| b != b'0') && traceparent.len() == 55).then_some(id)
+    let (fields, more) = traceparent.split_at_checked(55)?;
+    let mut fields = fields.split('-');
+    let [version, id, parent, flags] = [fields.next()?, fields.next()?, fields.next()?, fields.next()?];
+    let hexadecimal = |text: &str, length| {
+        text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    let told = |text: &str, length| hexadecimal(text, length) && text.bytes().any(|b| b != b'0');
+    let complete = match version {
+        "00" => more.is_empty(),
+        "ff" => false,
+        _ => hexadecimal(version, 2) && (more.is_empty() || more.starts_with('-')),
+    };
+    (complete && told(id, 32) && told(parent, 16) && hexadecimal(flags, 2)).then_some(id)
 }
 
 /// A message that may leave, and where the log says so.
@@ -176,7 +186,15 @@ mod tests {
             ),
             ("00-00000000000000000000000000000000-b7ad6b7169203331-01", None),
             ("00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", None),
-            ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None),
+            (
+                "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+                Some("0af7651916cd43dd8448eb211c80319c"),
+            ),
+            ("01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01more", None),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more", None),
+            ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None),
+            ("00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", None),
+            ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x", None),
             ("00-85673003360", None),
             ("", None),
         ] {

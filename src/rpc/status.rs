@@ -7,8 +7,8 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::disclosure::Refused;
-use crate::domain::reason::Reason;
+use crate::disclosure::{About, Receipt, Refused};
+use crate::domain::reason::{Denial, Reason};
 
 /// `google.rpc.ErrorInfo.domain`.
 pub const DOMAIN: &str = "sluis";
@@ -41,25 +41,29 @@ pub const fn code(reason: Reason) -> Code {
 
 /// The status of a refusal.
 pub fn status(refused: &Refused) -> Status {
-    let denial = &refused.denial;
+    tell(refused.denial(), refused.about(), refused.receipt())
+}
+
+fn tell(denial: &Denial, words: Option<&About>, receipt: Option<&Receipt>) -> Status {
     let mut about = HashMap::from([("remedy".to_owned(), denial.reason.remedy().to_owned())]);
     let mut say = |key: &str, text: Option<String>| {
         if let Some(text) = text {
             about.insert(key.to_owned(), text);
         }
     };
-    say("protocol", refused.about.as_ref().map(|about| about.protocol.to_string()));
-    say("purpose", refused.about.as_ref().map(|about| about.purpose.to_string()));
+    say("protocol", words.map(|words| words.protocol.to_string()));
+    say("purpose", words.map(|words| words.purpose.to_string()));
     say("field", denial.field.as_deref().map(str::to_owned));
+    say("cause", denial.cause.map(str::to_owned));
     say("article", denial.article.as_deref().map(str::to_owned));
-    say("log_index", refused.receipt().map(|receipt| receipt.index.to_string()));
-    say("entry_id", refused.receipt().map(|receipt| receipt.entry_id.to_string()));
+    say("log_index", receipt.map(|receipt| receipt.index.to_string()));
+    say("entry_id", receipt.map(|receipt| receipt.entry_id.to_string()));
 
     let code = code(denial.reason);
     let mut details = ErrorDetails::new();
     details.set_error_info(denial.reason.name(), DOMAIN, about);
     if let (Code::InvalidArgument | Code::PermissionDenied, Some(field)) = (code, &denial.field) {
-        details.add_bad_request_violation(&**field, denial.reason.remedy());
+        details.add_bad_request_violation(&**field, denial.cause.unwrap_or(denial.reason.remedy()));
     }
     if matches!(
         denial.reason,
@@ -73,12 +77,11 @@ pub fn status(refused: &Refused) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disclosure::Unlogged;
 
     #[test]
     fn every_reason_has_a_code_and_says_what_to_mend() {
         for reason in Reason::ALL {
-            let status = status(&Refused::unlogged(Unlogged::Stranger(reason)));
+            let status = tell(&reason.into(), None, None);
             assert_ne!(status.code(), Code::Ok, "{reason}");
             let details = status.get_error_details();
             let info = details.error_info().unwrap();

@@ -5,6 +5,7 @@ mod connection;
 mod grpc;
 pub mod magda;
 mod planned;
+pub mod signature;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;

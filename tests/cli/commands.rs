@@ -50,6 +50,29 @@ fn a_wrong_command_line_is_usage() {
 }
 
 #[test]
+fn the_trial_authority_says_how_it_ended() {
+    let folder = Folder::new("pki");
+    let dir = folder.0.join("pki");
+    let issue = |more: &[&str]| {
+        let named = ["pki", "issue", "--name", "x", "--dir", dir.to_str().unwrap()];
+        run([&named[..], more].concat())
+    };
+    let occupied = folder.0.join("occupied");
+    fs::write(&occupied, "a file").unwrap();
+    let done = run(["pki", "init", "--dir", occupied.to_str().unwrap()]);
+    assert_eq!(done.exit, 4, "{}", done.err);
+    assert_eq!(issue(&["--profile", "caller"]).exit, 4, "no authority there");
+    assert_eq!(run(["pki", "init", "--dir", dir.to_str().unwrap()]).exit, 0);
+    let done = issue(&["--profile", "gateway"]);
+    assert_eq!(done.exit, 2, "{}", done.err);
+    let issued = issue(&["--profile", "caller", "--output", "json"]).json();
+    assert!(Path::new(issued["certificate"].as_str().unwrap()).exists());
+    assert_eq!(issued["thumbprint"].as_str().map(str::len), Some(50), "{issued}");
+    let again = issue(&["--profile", "caller"]);
+    assert_eq!(again.exit, 3, "{}", again.err);
+}
+
+#[test]
 fn people_of_the_sandbox_are_listed_both_ways() {
     let table = run(["sandbox", "--list"]);
     let json = run(["sandbox", "--list", "--output", "json"]).json();

@@ -23,6 +23,7 @@ mod reasons;
 mod registers;
 mod reload;
 mod spy;
+mod storage;
 #[path = "../support/mod.rs"]
 mod support;
 mod troubles;

@@ -7,6 +7,7 @@ use sluis::cli::token::{self, TokenArgs};
 use sluis::clock;
 use sluis::domain::reason::Reason;
 use sluis::rpc::audit::LIST_DISCLOSURES;
+use tonic_types::StatusExt as _;
 
 use crate::raw::{Raw, revoke, unregistered};
 use crate::registers::{malformed_cases, malformed_numbers};
@@ -68,27 +69,38 @@ async fn tokens(world: &World, walk: &mut Walk) {
     let fresh = minted(&good, now);
     let tampered = format!("{}A{}", &fresh[..40], &fresh[41..]);
     let unsigned = format!("{}.", fresh.rsplit_once('.').unwrap().0);
-    for (what, token) in [
-        ("no token", String::new()),
-        ("garbage", "a.b.c".into()),
-        ("expired", minted(&good, now - minutes(10))),
-        ("not yet valid", minted(&good, now + minutes(10))),
+    for (what, token, cause) in [
+        ("no token", String::new(), "no bearer token"),
+        ("garbage", "a.b.c".into(), "not a JWT"),
+        ("expired", minted(&good, now - minutes(10)), "expired"),
+        ("not yet valid", minted(&good, now + minutes(10)), "compare the clocks"),
         (
             "bound to another client",
             minted(&TokenArgs { certificate: other.certificate.clone(), ..good.clone() }, now),
+            "bound to another",
         ),
-        ("signed by another", minted(&TokenArgs { issuer_key: other.issuer_key.clone(), ..good.clone() }, now)),
-        ("of another issuer", minted(&TokenArgs { issuer: other.issuer.clone(), ..good.clone() }, now)),
-        ("for another audience", minted(&TokenArgs { audience: "elsewhere".into(), ..good.clone() }, now)),
-        ("another's token", minted(&other, now)),
-        ("tampered", tampered),
-        ("unsigned", unsigned),
-        ("unbound", unbound(&good)),
+        (
+            "signed by another",
+            minted(&TokenArgs { issuer_key: other.issuer_key.clone(), ..good.clone() }, now),
+            "kid",
+        ),
+        ("of another issuer", minted(&TokenArgs { issuer: other.issuer.clone(), ..good.clone() }, now), "iss"),
+        (
+            "for another audience",
+            minted(&TokenArgs { audience: "elsewhere".into(), ..good.clone() }, now),
+            "aud",
+        ),
+        ("another's token", minted(&other, now), "kid"),
+        ("tampered", tampered, "the token"),
+        ("unsigned", unsigned, "signature"),
+        ("unbound", unbound(&good), "add cnf"),
     ] {
         let question = world.question(PERSON, PIETER);
         let client = world.client("stad-leuven");
         let outcome = client.call(PERSON, &token, &Ask::default().metadata(), &question).await;
-        walk.meet(what, outcome, Reason::TokenRejected, Logged::Refused);
+        let refusal = walk.meet(what, outcome, Reason::TokenRejected, Logged::Refused);
+        let told = refusal.status.get_error_details().error_info().unwrap().metadata["cause"].clone();
+        assert!(told.contains(cause), "{what}: {told}");
         let outcome = client.call(LIST_DISCLOSURES, &token, &[], b"").await;
         walk.meet(format!("{what}, of the log"), outcome, Reason::TokenRejected, Logged::Refused);
     }

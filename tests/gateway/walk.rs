@@ -35,6 +35,10 @@ const CODES: [(Code, &[Reason]); 11] = [
     (Code::Internal, &[Reason::SourceAnswerInvalid, Reason::Internal]),
 ];
 
+/// Refused by the text of an instrument in force: the entry says which.
+const BY_TEXT: [Reason; 3] = [Reason::PurposeUnknown, Reason::PurposeNotCovered, Reason::FieldsNotCovered];
+/// Each stands for several rules, and says which was broken.
+const CAUSED: [Reason; 3] = [Reason::TokenRejected, Reason::SubjectMalformed, Reason::CaseMalformed];
 /// Reasons after which the same call may work a moment later.
 const PASSING: [Reason; 3] =
     [Reason::SourceUnavailable, Reason::DisclosureLogUnavailable, Reason::SourceThrottled];
@@ -83,7 +87,7 @@ pub enum Logged {
 pub struct Walk {
     pub seen: HashSet<Reason>,
     secrets: Vec<String>,
-    entries: Vec<(String, u64, Reason, Logged)>,
+    entries: Vec<(String, u64, Reason, Logged, String)>,
 }
 
 impl Walk {
@@ -115,9 +119,11 @@ impl Walk {
         assert_eq!(details.retry_info().is_some(), PASSING.contains(&reason), "{what}");
         let violations = details.bad_request().map_or(0, |bad| bad.field_violations.len());
         assert_eq!(violations, usize::from(info.metadata.contains_key("field")), "{what}");
+        let cause = info.metadata.get("cause").cloned();
+        assert!(cause.is_some() || !CAUSED.contains(&reason), "{what}: which rule?");
         self.is_silent(&what, &refusal);
         if let Some(index) = refusal.log_index {
-            self.entries.push((what, index, reason, logged));
+            self.entries.push((what, index, reason, logged, cause.unwrap_or_default()));
         }
         self.seen.insert(reason);
         refusal
@@ -135,11 +141,16 @@ impl Walk {
     pub async fn hold_against_log(&mut self, world: &World) {
         let entries = world.entries(ListDisclosuresRequest::default()).await;
         let found: HashMap<u64, &Disclosure> = entries.iter().map(|entry| (entry.index, entry)).collect();
-        for (what, index, reason, logged) in &self.entries {
+        for (what, index, reason, logged, cause) in &self.entries {
             let entry = found[index];
             let kind = if *logged == Logged::Failed { "KIND_FAILED" } else { "KIND_REFUSED" };
             assert_eq!((kind_of(entry), entry.outcome.as_str()), (kind, reason.name()), "{what}");
             assert!(entry.fields_released.is_empty() && entry.response_digest.is_empty(), "{what}");
+            assert_eq!(entry.detail, *cause, "{what}");
+            if BY_TEXT.contains(reason) {
+                assert!(!entry.instrument_version.is_empty() && entry.instrument_hash.len() == 64, "{what}");
+                assert_eq!(entry.legal_basis.is_empty(), *reason == Reason::PurposeUnknown, "{what}");
+            }
             assert!(!entry.requester.is_empty() && !entry.system.is_empty(), "{what}");
             let asked = entry.asked.map(|asked| kind_of(found[&asked]));
             let expected = matches!(logged, Logged::Failed | Logged::Denied).then_some("KIND_ASKED");

@@ -104,6 +104,7 @@ fn the_command_prints_what_to_register() {
     };
     print(PkiCommand::Init { dir: dir.clone() });
     let thumbprint = print(PkiCommand::Issue {
+        output: sluis::cli::output::Output::Table,
         dir: dir.clone(),
         profile: Profile::Caller,
         name: "parking".parse().unwrap(),

@@ -114,7 +114,11 @@ pub async fn ask(
         request.page_size = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
         let reply = client.call(LIST_DISCLOSURES, token, &[], &request.encode_to_vec()).await;
         let reply = reply.map_err(|refusal| match &refusal.reason {
-            Some(reason) => Failure::new(Exit::Fault, format_args!("{reason}: {}", refusal.status.message())),
+            Some(reason) => {
+                let down = refusal.status.code() == tonic::Code::Unavailable;
+                let exit = if down { Exit::Unavailable } else { Exit::Fault };
+                Failure::new(exit, format_args!("{reason}: {}", refusal.status.message()))
+            }
             None => Failure::unavailable(refusal.status.message()),
         })?;
         let page = ListDisclosuresResponse::decode(reply.message)

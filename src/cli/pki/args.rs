@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
-use super::{Pki, PkiError, Profile, Subject};
+use super::{Issued, Pki, PkiError, Profile, Subject};
+use crate::cli::output::Output;
 use crate::domain::party::{OrganisationId, SystemName};
 
 /// Make certificates and token keys for trials
@@ -42,6 +43,9 @@ pub enum PkiCommand {
         /// DNS name or IP address of a server; may be given again
         #[arg(long, value_name = "NAME")]
         san: Vec<String>,
+        /// For people the thumbprint alone
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
     },
     /// Put a certificate on the revocation list
     Revoke {
@@ -71,9 +75,16 @@ pub fn run(args: &PkiArgs, now: Timestamp, out: &mut dyn Write) -> Result<(), Pk
             let pki = Pki::create(dir, now)?;
             format!("{}\n{}", pki.authority().display(), pki.revocations().display())
         }
-        PkiCommand::Issue { dir, profile, name, organisation, san } => {
+        PkiCommand::Issue { dir, profile, name, organisation, san, output } => {
             let subject = Subject { name, organisation: organisation.as_ref(), sans: san };
-            Pki::open(dir)?.issue(*profile, subject, now)?.thumbprint.to_string()
+            let Issued { certificate, key, thumbprint } = Pki::open(dir)?.issue(*profile, subject, now)?;
+            match output {
+                Output::Table => thumbprint.to_string(),
+                Output::Json => serde_json::json!({
+                    "certificate": certificate, "key": key, "thumbprint": thumbprint.to_string(),
+                })
+                .to_string(),
+            }
         }
         PkiCommand::Revoke { dir, certificate } => {
             let pki = Pki::open(dir)?;

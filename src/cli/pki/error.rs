@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::cli::Exit;
+
 /// Why the authority did not do it.
 #[derive(Debug)]
 pub enum PkiError {
@@ -27,6 +29,17 @@ pub enum PkiError {
 impl PkiError {
     pub(super) fn io(path: &Path, error: std::io::Error) -> Self {
         Self::Io(path.to_owned(), error)
+    }
+
+    /// How a command ends with it.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Io(..) | Self::NoRandomness => Exit::Unavailable,
+            Self::ServerWithoutName => Exit::Usage,
+            Self::Exists(_) | Self::Malformed(_) | Self::Foreign(_) | Self::Profiles | Self::Refused(_) => {
+                Exit::Configuration
+            }
+        }
     }
 }
 

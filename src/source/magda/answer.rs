@@ -213,7 +213,7 @@ impl<'p> Reading<'p> {
             // One question is asked, so that a second answer would be about something else.
             Mark::Answer if std::mem::replace(&mut self.answer, true) => return Err(INVALID),
             Mark::Content if std::mem::replace(&mut self.opened, true) => return Err(INVALID),
-            Mark::Exception => self.gathered.exceptions.push(Exception::default()),
+            Mark::Exception => self.gathered.exceptions.push(Exception::begun()),
             Mark::Code | Mark::Severity | Mark::Circumstance | Mark::Annotation => {
                 level.text = Some(String::new());
             }

@@ -1,5 +1,6 @@
 //! Asks MAGDA: one POST over mutual TLS, HTTP/1.1, connections pooled.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,6 +19,7 @@ use super::exception::Failure;
 use super::plan::Plan;
 use super::question::Envelope;
 use crate::domain::causes::causes;
+use crate::source::signature::{Signatories, Signer};
 use crate::source::{Retrieved, SourceError};
 
 /// One endpoint of MAGDA, or of a source that speaks as MAGDA does.
@@ -26,6 +28,8 @@ pub struct MagdaSource {
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     base: Uri,
     limits: Limits,
+    signer: Option<Arc<Signer>>,
+    signatories: Option<Signatories>,
 }
 
 /// The endpoint is no `https` address without path.
@@ -63,7 +67,21 @@ impl MagdaSource {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .build(connector);
-        Ok(Self { client, base: base.clone(), limits })
+        Ok(Self { client, base: base.clone(), limits, signer: None, signatories: None })
+    }
+
+    /// Signs each question.
+    #[must_use]
+    pub fn signing(mut self, signer: Arc<Signer>) -> Self {
+        self.signer = Some(signer);
+        self
+    }
+
+    /// Takes no answer that is not signed by one of these. (A fault is no answer: nothing of it goes on.)
+    #[must_use]
+    pub fn signed_by(mut self, signatories: Signatories) -> Self {
+        self.signatories = Some(signatories);
+        self
     }
 
     /// Asks once and reads the answer by `plan`. `deadline` bounds everything from connecting to the last byte. Only `traceparent` travels along.
@@ -95,13 +113,20 @@ impl MagdaSource {
         let mut parts = self.base.clone().into_parts();
         parts.path_and_query = Some(question.path.parse().map_err(|_| SourceError::Internal)?);
         let uri = Uri::from_parts(parts).map_err(|_| SourceError::Internal)?;
+        let body = match &self.signer {
+            None => question.body.clone(),
+            Some(signer) => {
+                let envelope = std::str::from_utf8(&question.body).map_err(|_| SourceError::Internal)?;
+                signer.sign(envelope).map_err(|_| SourceError::Internal)?.into()
+            }
+        };
         Request::builder()
             .method(Method::POST)
             .uri(uri)
             .header(CONTENT_TYPE, "text/xml; charset=utf-8")
             .header(HeaderName::from_static("soapaction"), HeaderValue::from_static("\"\""))
             .header(HeaderName::from_static("traceparent"), traceparent)
-            .body(Full::new(question.body.clone()))
+            .body(Full::new(body))
             .map_err(|_| SourceError::Internal)
     }
 
@@ -131,10 +156,23 @@ impl MagdaSource {
         }
     }
 
+    fn is_signed(&self, body: &[u8]) -> Result<(), SourceError> {
+        let Some(signatories) = &self.signatories else { return Ok(()) };
+        let signed = std::str::from_utf8(body).is_ok_and(|text| signatories.verify(text, &self.limits).is_ok());
+        if signed {
+            return Ok(());
+        }
+        tracing::warn!(source = %self.base, "an answer is not signed by whom the configuration names");
+        Err(SourceError::AnswerInvalid)
+    }
+
     /// Only a 200 brings an answer. A server's error may explain itself by a SOAP Fault.
     fn judge(&self, status: StatusCode, body: &[u8], plan: &Plan, asked: &str) -> Result<Retrieved, Failure> {
         match status {
-            StatusCode::OK => plan.read(body, asked, &self.limits),
+            StatusCode::OK => {
+                self.is_signed(body)?;
+                plan.read(body, asked, &self.limits)
+            }
             StatusCode::TOO_MANY_REQUESTS => Err(SourceError::Throttled.into()),
             _ if status.is_server_error() => match plan.read(body, asked, &self.limits) {
                 Err(failure) if failure.error != SourceError::AnswerInvalid => Err(failure),

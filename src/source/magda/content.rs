@@ -1,14 +1,14 @@
 //! Fills the content of a question: elements, attributes and groups where the method's options say, with values of
-//! the request, or with what the permit opens of the answer.
+//! the request, or with what the permit opens of the answer. Written in canonical form (exclusive XML canonicalisation 1.0).
 
 use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
-use quick_xml::escape::escape;
 
 use super::answer::is_xml_char;
 use crate::domain::grant::Trie;
 use crate::domain::vocabulary::{XmlName, XmlPath, xml_value};
 use crate::proto::options;
 use crate::source::SourceError;
+use crate::source::signature::escape;
 
 const INTERNAL: SourceError = SourceError::Internal;
 
@@ -159,38 +159,57 @@ impl<'o> Node<'o> {
 
     /// Writes what stands in the node.
     pub(super) fn write(&self, out: &mut String) {
-        out.push_str(&escape(self.text.as_str()));
-        self.children.iter().for_each(|child| child.write_element(out));
+        self.inside(&mut Vec::new(), out);
     }
 
-    fn write_element(&self, out: &mut String) {
-        let Some(name) = self.name else { return };
-        let prefix = if name.namespace.is_some() { "o:" } else { "" };
-        out.extend(["<", prefix, name.local]);
-        if let Some(namespace) = name.namespace {
-            out.extend([" xmlns:o=\"", &escape(namespace), "\""]);
+    fn inside(&self, bound: &mut Vec<(String, &'o str)>, out: &mut String) {
+        escape(&self.text, false, out);
+        for child in &self.children {
+            let known = bound.len();
+            child.element(bound, out);
+            bound.truncate(known);
         }
-        for (place, (attribute, value)) in self.attributes.iter().enumerate() {
-            match attribute.namespace {
-                None => out.extend([" ", attribute.local]),
-                Some(namespace) => {
-                    let prefix = format!("a{place}");
-                    out.extend([
-                        " xmlns:",
-                        &prefix,
-                        "=\"",
-                        &escape(namespace),
-                        "\" ",
-                        &prefix,
-                        ":",
-                        attribute.local,
-                    ]);
-                }
+    }
+
+    /// `bound` are the prefixes that elements around this one declare.
+    fn element(&self, bound: &mut Vec<(String, &'o str)>, out: &mut String) {
+        let Some(name) = self.name else { return };
+        let mut attributes: Vec<_> = self.attributes.iter().collect();
+        attributes.sort_by_key(|(name, _)| (name.namespace, name.local));
+        let label = prefixed(name, "o");
+        let mut labels = Vec::with_capacity(attributes.len());
+        let mut declared: Vec<(String, &'o str)> =
+            name.namespace.map(|uri| ("o".into(), uri)).into_iter().collect();
+        for (place, (attribute, _)) in attributes.iter().enumerate() {
+            let prefix = if attribute.namespace == Some(XML) { "xml".into() } else { format!("a{place}") };
+            labels.push(prefixed(*attribute, &prefix));
+            declared.extend(attribute.namespace.filter(|uri| *uri != XML).map(|uri| (prefix, uri)));
+        }
+        declared.sort();
+        out.extend(["<", &label]);
+        for (prefix, uri) in declared {
+            let known = bound.iter().rev().find(|(known, _)| *known == prefix);
+            if known.is_none_or(|(_, known)| *known != uri) {
+                out.extend([" xmlns:", &prefix, "=\""]);
+                escape(uri, true, out);
+                out.push('"');
+                bound.push((prefix, uri));
             }
-            out.extend(["=\"", &escape(value.as_str()), "\""]);
+        }
+        for (label, (_, value)) in labels.iter().zip(attributes) {
+            out.extend([" ", label, "=\""]);
+            escape(value, true, out);
+            out.push('"');
         }
         out.push('>');
-        self.write(out);
-        out.extend(["</", prefix, name.local, ">"]);
+        self.inside(bound, out);
+        out.extend(["</", &label, ">"]);
     }
+}
+
+/// The namespace whose prefix is bound to it for ever.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
+fn prefixed(name: XmlName<'_>, prefix: &str) -> String {
+    if name.namespace.is_some() { format!("{prefix}:{}", name.local) } else { name.local.to_owned() }
 }

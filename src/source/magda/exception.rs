@@ -1,6 +1,7 @@
 //! The three levels of MAGDA's exceptions (SOAP Fault, Repliek, Antwoord), and what they mean for an exchange.
 
 use super::plan::Mark;
+use super::status::{Circumstance, REPLACED, Status, eleven_digits, is_status, status_meaning};
 use crate::source::SourceError;
 
 /// Why MAGDA gave no answer. Never holds a value of the question or the answer.
@@ -28,11 +29,8 @@ impl From<Failure> for SourceError {
 /// telephone number; all codes of the platform have five.
 const CODE_DIGITS: usize = 5;
 
-/// The Crossroads Bank's code of a number that was replaced.
-const REPLACED: &str = "MSG00006";
-
 /// The throttle of the platform speaks in a Fault, as free text.
-const THROTTLE_PHRASE: &str = "max throttle rate";
+const THROTTLE_PHRASES: [&str; 2] = ["max throttle rate", "Te veel gelijktijdige bevragingen"];
 
 /// One `Uitzondering`, reduced to what an exchange is judged by. `Diagnose` may hold
 /// personal data and is not read.
@@ -50,91 +48,19 @@ pub struct Exception {
     pub numbers: Vec<Box<str>>,
 }
 
-/// A status of the Crossroads Bank, as far as it outweighs the severity of the exception that tells it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Circumstance {
-    /// Another, or none.
-    #[default]
-    Other,
-    /// `NO_DATA_FOUND`: there is nothing to tell.
-    NoData,
-    /// `NO_RESULT`: there is no answer, and a code says why.
-    NoResult,
-    /// `INCOMPLETE_DATA`: some suppliers were not asked, or did not answer.
-    Incomplete,
-}
-
-impl Circumstance {
-    fn of(text: &str) -> Self {
-        match text {
-            "NO_DATA_FOUND" => Self::NoData,
-            "NO_RESULT" => Self::NoResult,
-            "INCOMPLETE_DATA" => Self::Incomplete,
-            _ => Self::Other,
-        }
-    }
-}
-
-/// What the content says of itself, in the Crossroads Bank's words.
-#[derive(Clone, Default)]
-pub struct Status {
-    /// `DATA_FOUND`, `NO_DATA_FOUND`, `NO_RESULT` or `INCOMPLETE_DATA`.
-    pub value: Option<Box<str>>,
-    /// Its code (MSG00012).
-    pub code: Option<Box<str>>,
-    /// The numbers of eleven digits beside it.
-    numbers: Vec<Box<str>>,
-    /// The numbers that the content says replace another.
-    replacements: Vec<Box<str>>,
-}
-
-impl Status {
-    /// Takes in a text that stands beside the status.
-    pub fn inform(&mut self, text: &str) {
-        self.numbers.extend(eleven_digits(text));
-    }
-
-    /// Takes in a number that replaces the one asked for.
-    pub fn replace(&mut self, text: &str) {
-        self.replacements.extend(eleven_digits(text));
-    }
-
-    /// What it means for the exchange, where the content says anything of itself. A part of an answer is an answer.
-    fn meaning(&self) -> Option<Result<Outcome, SourceError>> {
-        let code = self.code.as_deref().unwrap_or_default();
-        let by_code = || status_meaning(code).unwrap_or(Err(SourceError::AnswerInvalid));
-        Some(match self.value.as_deref() {
-            None if code.is_empty() => return None,
-            None => by_code(),
-            Some("DATA_FOUND" | "INCOMPLETE_DATA") => Ok(Outcome::Content),
-            Some("NO_DATA_FOUND") => Ok(Outcome::NotFound),
-            Some("NO_RESULT") => match by_code() {
-                Ok(Outcome::Content) => Err(SourceError::AnswerInvalid),
-                other => other,
-            },
-            Some(_) => Err(SourceError::AnswerInvalid),
-        })
-    }
-}
-
-fn eleven_digits(text: &str) -> Option<Box<str>> {
-    let text = text.trim();
-    (text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.into())
-}
-
 impl Exception {
+    /// One that says nothing yet: without a `Type` it is a fault, as with one that nobody knows.
+    pub fn begun() -> Self {
+        Self { fault: true, ..Self::default() }
+    }
+
     /// Takes in the text of one of its elements.
     pub fn tell(&mut self, mark: Mark, text: &str) {
         match mark {
             Mark::Code => text.clone_into(&mut self.code),
-            // A type that the schema does not know is no mere warning.
             Mark::Severity => self.fault = !matches!(text, "WAARSCHUWING" | "INFORMATIE"),
             Mark::Circumstance => self.circumstance = Circumstance::of(text),
-            Mark::Annotation
-                if status_meaning(text).is_some() || text.len() == 8 && text.starts_with("MSG") =>
-            {
-                self.status = Some(text.into());
-            }
+            Mark::Annotation if is_status(text) => self.status = Some(text.into()),
             Mark::Annotation => self.numbers.extend(eleven_digits(text)),
             _ => {}
         }
@@ -190,7 +116,7 @@ pub fn judge(exceptions: &[Exception], status: &Status, content: bool) -> Result
 /// Judges a SOAP Fault by its text and by the code that it may carry. What it does not know is an outage:
 /// a fault comes from the platform, before anybody looked at the question.
 pub fn judge_fault(text: &str, code: &str) -> Failure {
-    if text.contains(THROTTLE_PHRASE) {
+    if THROTTLE_PHRASES.iter().any(|phrase| text.contains(phrase)) {
         return error(SourceError::Throttled, code);
     }
     let exception = Exception { code: code.to_owned(), fault: true, ..Exception::default() };
@@ -203,13 +129,11 @@ pub fn judge_fault(text: &str, code: &str) -> Failure {
 /// The replacement that exception 30004 announces: its annotations hold the old number and the new. Or that the
 /// content does. Ambiguity announces nothing, so that an answer about the other number is refused.
 pub fn replacement(exceptions: &[Exception], status: &Status, asked: &str) -> Option<Box<str>> {
-    let in_content = Some(&status.numbers).filter(|_| status.code.as_deref() == Some(REPLACED));
     let mut announced = exceptions
         .iter()
         .filter(|exception| exception.code == "30004" || exception.status.as_deref() == Some(REPLACED))
         .flat_map(|exception| &exception.numbers)
-        .chain(in_content.into_iter().flatten())
-        .chain(&status.replacements)
+        .chain(status.announced())
         .filter(|number| ***number != *asked);
     let first = announced.next()?;
     announced.all(|number| number == first).then(|| first.clone())
@@ -241,19 +165,6 @@ fn meaning(exception: &Exception) -> Option<Result<Outcome, SourceError>> {
     })
 }
 
-fn status_meaning(status: &str) -> Option<Result<Outcome, SourceError>> {
-    Some(match status {
-        "MSG00000" | "HAN20200" | "SSH00047" => Ok(Outcome::Content),
-        // Nothing at the supplier, deceased, not known to the supplier, no such number, replaced.
-        "MSG00100" | "MSG00009" | "MSG00021" | "MSG00005" | REPLACED => Ok(Outcome::NotFound),
-        "MSG00012" => Err(SourceError::SubjectNotRegistered),
-        "MSG00013" => Err(SourceError::Refused),
-        "MSG00008" | "MSG00011" => Err(SourceError::Internal),
-        "MSG00003" => Err(SourceError::Unavailable),
-        _ => return None,
-    })
-}
-
 fn error(error: SourceError, code: &str) -> Failure {
     let digits = code.bytes().all(|byte| byte.is_ascii_digit()) && code.len() == CODE_DIGITS;
     Failure { error, code: digits.then(|| code.into()) }
@@ -265,6 +176,41 @@ mod tests {
 
     fn exception(code: &str, fault: bool) -> Exception {
         Exception { code: code.into(), fault, ..Exception::default() }
+    }
+
+    #[test]
+    fn what_has_no_known_type_is_a_fault() {
+        for (kind, fault) in
+            [(None, true), (Some("FOUT"), true), (Some("RAMP"), true), (Some("WAARSCHUWING"), false)]
+        {
+            let mut exception = Exception::begun();
+            exception.tell(Mark::Code, "99996");
+            if let Some(kind) = kind {
+                exception.tell(Mark::Severity, kind);
+            }
+            assert_eq!(judge(&[exception], &Status::default(), true).is_err(), fault, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_status_of_the_crossroads_bank_is_told_by_its_form() {
+        for (text, told) in [
+            ("MSG00012", true),
+            ("HAN20200", true),
+            ("SSH00047", true),
+            ("Msg00012", false),
+            ("MSG0012", false),
+            ("MSG000123", false),
+            ("MÉ00012", false),
+            ("84631230189", false),
+        ] {
+            let mut exception = Exception::begun();
+            exception.tell(Mark::Annotation, text);
+            assert_eq!(exception.status.is_some(), told, "{text}");
+        }
+        let mut partial = Exception { code: "70001".into(), ..Exception::begun() };
+        partial.tell(Mark::Annotation, "HAN20200");
+        assert_eq!(judge(&[partial], &Status::default(), true), Ok(Outcome::Content));
     }
 
     #[test]
@@ -353,41 +299,10 @@ mod tests {
     }
 
     #[test]
-    fn the_content_may_tell_its_own_status() {
-        use SourceError::*;
-        for (value, code, expected) in [
-            ("", "", Ok(Outcome::Content)),
-            ("DATA_FOUND", "MSG00000", Ok(Outcome::Content)),
-            ("DATA_FOUND", "SSH99999", Ok(Outcome::Content)),
-            ("INCOMPLETE_DATA", "HAN20200", Ok(Outcome::Content)),
-            ("", "SSH00047", Ok(Outcome::Content)),
-            ("NO_DATA_FOUND", "MSG00100", Ok(Outcome::NotFound)),
-            ("NO_DATA_FOUND", "MSG00009", Ok(Outcome::NotFound)),
-            ("NO_DATA_FOUND", "", Ok(Outcome::NotFound)),
-            ("NO_RESULT", "MSG00005", Ok(Outcome::NotFound)),
-            ("NO_RESULT", "MSG00006", Ok(Outcome::NotFound)),
-            ("NO_RESULT", "MSG00012", Err(SubjectNotRegistered)),
-            ("", "MSG00012", Err(SubjectNotRegistered)),
-            ("NO_RESULT", "MSG00013", Err(Refused)),
-            ("NO_RESULT", "MSG00008", Err(Internal)),
-            ("NO_RESULT", "MSG00011", Err(Internal)),
-            ("NO_RESULT", "MSG00000", Err(AnswerInvalid)),
-            ("NO_RESULT", "MSG77777", Err(AnswerInvalid)),
-            ("NO_RESULT", "", Err(AnswerInvalid)),
-            ("SOMETHING_NEW", "MSG00000", Err(AnswerInvalid)),
-            ("", "MSG77777", Err(AnswerInvalid)),
-        ] {
-            let text = |text: &str| (!text.is_empty()).then(|| text.into());
-            let status = Status { value: text(value), code: text(code), ..Status::default() };
-            let verdict = judge(&[], &status, true).map_err(|failure| failure.error);
-            assert_eq!(verdict, expected, "{value} {code}");
-        }
-    }
-
-    #[test]
     fn faults_are_outages_unless_they_say_otherwise() {
         let throttled = "Exceeded the max throttle rate of 10 within 1000ms";
         assert_eq!(judge_fault(throttled, "").error, SourceError::Throttled);
+        assert_eq!(judge_fault("Te veel gelijktijdige bevragingen", "").error, SourceError::Throttled);
         assert_eq!(judge_fault("", "99995").error, SourceError::Throttled);
         assert_eq!(judge_fault("", "40005").error, SourceError::Refused);
         assert_eq!(judge_fault("faultstring", ""), SourceError::Unavailable.into());
@@ -411,20 +326,5 @@ mod tests {
         assert_eq!(announce(&["04622921841", "62710512470"]), None);
         let other = Exception { numbers: vec!["62710512470".into()], ..exception("30042", false) };
         assert_eq!(replacement(&[other], &Status::default(), "85673003360"), None);
-    }
-
-    #[test]
-    fn the_content_may_announce_a_replacement() {
-        let said = |code: &str, beside: &[&str], replaced_by: &[&str]| {
-            let mut status = Status { code: Some(code.into()), ..Status::default() };
-            beside.iter().for_each(|text| status.inform(text));
-            replaced_by.iter().for_each(|text| status.replace(text));
-            replacement(&[], &status, "85673003360").map(String::from)
-        };
-        let new = Some("62710512470".to_owned());
-        assert_eq!(said("MSG00006", &["62710512470", "0212165526", "85673003360"], &[]), new);
-        assert_eq!(said("MSG00012", &["62710512470"], &[]), None, "said of a file, not of a replacement");
-        assert_eq!(said("MSG00000", &[], &["62710512470"]), new);
-        assert_eq!(said("MSG00006", &["62710512470"], &["04622921841"]), None);
     }
 }

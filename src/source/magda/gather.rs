@@ -3,9 +3,10 @@
 use bytes::Bytes;
 
 use super::encode::{Piece, message};
-use super::exception::{self, Exception, Failure, Outcome, Status};
+use super::exception::{self, Exception, Failure, Outcome};
 use super::people::People;
 use super::plan::{Action, Element, Plan, Target};
+use super::status::Status;
 use crate::domain::facts::Facts;
 use crate::source::{Retrieved, SourceError};
 

@@ -18,6 +18,7 @@ mod gather;
 mod people;
 mod plan;
 mod question;
+mod status;
 #[cfg(test)]
 mod tests;
 

@@ -1,12 +1,12 @@
 //! Writes a question of MAGDA: a SOAP 1.1 envelope of the 02.00 family, from the method's descriptor options.
 //!
-//! Who asks comes from the instrument, never from the caller. The body is not signed here.
+//! Who asks comes from the instrument, never from the caller. The body is in canonical form, so that it can be signed
+//! ([`crate::source::signature`]) as it stands.
 
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
-use quick_xml::escape::escape;
 use uuid::Uuid;
 
 use super::content::{Node, fill};
@@ -15,6 +15,7 @@ use crate::domain::grant::Trie;
 use crate::domain::instrument::Upstream;
 use crate::domain::vocabulary::Method;
 use crate::source::SourceError;
+use crate::source::signature::escape;
 
 /// One question, ready to be sent.
 pub struct Envelope {
@@ -48,13 +49,9 @@ impl Envelope {
         let mut xml = Xml(format!(
             r#"<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="{SOAP}"><soapenv:Header/>"#
         ));
-        xml.0.extend([
-            "<soapenv:Body><m:",
-            service,
-            r#" xmlns:m=""#,
-            &escape(magda.namespace.as_str()),
-            r#"">"#,
-        ]);
+        xml.0.extend(["<soapenv:Body><m:", service, r#" xmlns:m=""#]);
+        escape(&magda.namespace, true, &mut xml.0);
+        xml.0.push_str(r#"">"#);
         xml.element("Verzoek", |xml| {
             xml.element("Context", |xml| {
                 xml.text("Naam", &magda.service);
@@ -129,7 +126,7 @@ impl Xml {
 
     fn text(&mut self, name: &str, text: &str) {
         self.open(name);
-        self.0.push_str(&escape(text));
+        escape(text, false, &mut self.0);
         self.close(name);
     }
 
