@@ -4,7 +4,9 @@ use std::sync::LazyLock;
 
 use super::*;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
+    ("protocols/ksz-gss-leuven.toml", include_str!("../../../protocols/ksz-gss-leuven.toml")),
+    ("protocols/ksz-inquiry-leuven.toml", include_str!("../../../protocols/ksz-inquiry-leuven.toml")),
     ("protocols/covid19-diest.toml", include_str!("../../../protocols/covid19-diest.toml")),
     ("protocols/housing-sandbox.toml", include_str!("../../../protocols/housing-sandbox.toml")),
     ("protocols/rr-28-2009.toml", include_str!("../../../protocols/rr-28-2009.toml")),
