@@ -128,7 +128,9 @@ fn statuses(xml: &mut Xml, question: &Question, insz: &str, person: Option<&Pers
                         xml.element("Periodes", &[], |xml| {
                             xml.element("Periode", &[], |xml| {
                                 xml.text("Begindatum", from);
-                                until.iter().for_each(|until| xml.text("Einddatum", until));
+                                if let Some(until) = until {
+                                    xml.text("Einddatum", until);
+                                }
                             });
                         });
                     }
@@ -158,7 +160,7 @@ fn amounts(xml: &mut Xml, question: &Question, insz: &str, person: Option<&Perso
                 match wage.map(|wage| (wage, paid(wage))) {
                     Some((wage, months)) if !months.is_empty() => year_of(xml, insz, wage, &months),
                     _ => {
-                        xml.element("Uitbetaling", &[("Beschrijving", "Geen uitbetaling")], |xml| xml.raw("0"))
+                        xml.element("Uitbetaling", &[("Beschrijving", "Geen uitbetaling")], |xml| xml.raw("0"));
                     }
                 }
             });
@@ -184,7 +186,7 @@ fn year_of(xml: &mut Xml, insz: &str, wage: &LivingWage, months: &[String]) {
                 xml.element("Maand", &[("JaarMaand", month)], |xml| {
                     xml.element("LeefloonPerPeriode", &[("LaatsteUitbetaling", "0")], |xml| {
                         xml.element("LeefloonPeriode", &[("ID", &id)], |xml| {
-                            payment(xml, insz, wage, month, &id)
+                            payment(xml, insz, wage, month, &id);
                         });
                     });
                 });
@@ -224,7 +226,7 @@ fn periods(xml: &mut Xml, insz: &str, wage: &LivingWage) {
             });
             xml.element("Categorie", &[], |xml| {
                 xml.element("Code", &[("Beschrijving", "Categorie van het leefloon")], |xml| {
-                    xml.raw(&wage.category)
+                    xml.raw(&wage.category);
                 });
             });
         });
@@ -246,9 +248,10 @@ fn disability_files(xml: &mut Xml, question: &Question, insz: &str, disability: 
         let Some(disability) = disability else {
             return status(xml, "NO_DATA_FOUND", "MSG00100");
         };
-        match disability.partial {
-            true => status(xml, "INCOMPLETE_DATA", "HAN20200"),
-            false => status(xml, "DATA_FOUND", "MSG00000"),
+        if disability.partial {
+            status(xml, "INCOMPLETE_DATA", "HAN20200");
+        } else {
+            status(xml, "DATA_FOUND", "MSG00000");
         }
         xml.text("ssin", insz);
         xml.element("results", &[], |xml| {
@@ -259,9 +262,10 @@ fn disability_files(xml: &mut Xml, question: &Question, insz: &str, disability: 
                 });
             }
             if asked("handicapAuthenticSources/VSB") {
-                let (value, code) = match disability.partial {
-                    true => ("TECHNICAL_ERROR", "MSG00003"),
-                    false => ("NO_DATA_FOUND", "MSG00021"),
+                let (value, code) = if disability.partial {
+                    ("TECHNICAL_ERROR", "MSG00003")
+                } else {
+                    ("NO_DATA_FOUND", "MSG00021")
                 };
                 xml.element("vsbResult", &[], |xml| status(xml, value, code));
             }
@@ -280,7 +284,7 @@ fn disability_file(xml: &mut Xml, disability: &Disability, asked: impl Fn(&str) 
                 });
                 xml.element("resultRecognitionAdult", &[], |xml| {
                     xml.element("diminuationIndependence", &[], |xml| {
-                        xml.text("totalPoints", &points.to_string())
+                        xml.text("totalPoints", &points.to_string());
                     });
                 });
             });

@@ -6,13 +6,12 @@ use crate::{Service, read};
 
 /// A field of this declaration, in an element `A` whose text is this.
 fn comes_to(declaration: &str, content: &str) -> Result<String, SourceError> {
-    let answer = format!("K k = 1 [x: \"K\";;");
     let more = format!(
         "message K {{ {declaration} = 1 [x: \"A\";; string last = 20 [x: \"Z\";; }}
          enum Colour {{ NONE = 0; RED = 1 [(sluis.options.v1.xml_value) = \"R\"];
                         DASH = 2 [(sluis.options.v1.xml_value) = \"-\"]; BELOW = -1 [(sluis.options.v1.xml_value) = \"B\"]; }}"
     );
-    let method = Service { answer: &answer, more: &more, ..Service::default() }.compile();
+    let method = Service { answer: "K k = 1 [x: \"K\";;", more: &more, ..Service::default() }.compile();
     let shown = read(&method, &["k"], &format!("<K>{content}<Z>z</Z></K>"))?.0;
     Ok(shown.strip_prefix("k{").unwrap().strip_suffix("last:\"z\"}").unwrap().trim_end_matches(',').into())
 }

@@ -42,6 +42,7 @@ struct Service<'a> {
 
 impl Service<'_> {
     fn compile(&self) -> Arc<Method> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
         let Self { method, magda, request, answer, more } = self;
         let text = format!(
             r#"syntax = "proto3"; package t; import "sluis/options/v1/options.proto";
@@ -54,7 +55,6 @@ impl Service<'_> {
         );
         // `[x: "A"]` is short for an option of a field.
         let text = text.replace("[x: ", "[(sluis.options.v1.field) = {xml: ").replace(";;", "}];");
-        static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("sluis-proto-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();

@@ -28,9 +28,9 @@ fn question(method: &Method, request: &str, granted: &[&str]) -> Result<String, 
 fn asks(magda: &str, request: &str, expected: &str) {
     let method = Service {
         magda,
-        request: r#"string name = 2; Period period = 3; repeated Status statuses = 4; optional bool flag = 5;
+        request: r"string name = 2; Period period = 3; repeated Status statuses = 4; optional bool flag = 5;
                     repeated string codes = 6; Colour colour = 7; optional int32 count = 8;
-                    oneof when { string day = 9; Period span = 10; }"#,
+                    oneof when { string day = 9; Period span = 10; }",
         answer: r#"File a = 1 [x: "A";; File b = 2 [x: "B";;"#,
         more: r#"message Period { string begin = 1; string end = 2; }
                  message Status { string name = 1; Period period = 2; repeated string places = 3; }

@@ -36,7 +36,7 @@ impl Checker<'_> {
         let at = || element.path.as_str().into();
         let group = !element.elements.is_empty();
         let place = XmlPath::parse(&element.path)
-            .filter(|path| !path.elements.is_empty() && !(group && path.attribute.is_some()));
+            .filter(|path| !(path.elements.is_empty() || group && path.attribute.is_some()));
         if place.is_none() {
             return Err(VocabularyError::ContentPath(self.method.into(), at()));
         }

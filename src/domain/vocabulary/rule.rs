@@ -8,6 +8,7 @@ use crate::proto::options;
 /// What `sluis.options.v1.field` says of a field. It holds for everything below the field, beside what is
 /// said there: judge a field by the rules of its whole way.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, as the descriptors give them")]
 pub struct FieldRule {
     /// The INSZ of the data subject.
     pub subject: bool,

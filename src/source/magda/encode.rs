@@ -71,9 +71,9 @@ impl Scalar {
             Kind::Sint64 => Whole::signed64(Form::Zigzag),
             Kind::Sfixed32 => Whole::signed32(Form::Fixed32),
             Kind::Sfixed64 => Whole::signed64(Form::Fixed64),
-            Kind::Uint32 => Whole::up_to(u32::MAX as u64, Form::Varint),
+            Kind::Uint32 => Whole::up_to(u32::MAX.into(), Form::Varint),
             Kind::Uint64 => Whole::up_to(u64::MAX, Form::Varint),
-            Kind::Fixed32 => Whole::up_to(u32::MAX as u64, Form::Fixed32),
+            Kind::Fixed32 => Whole::up_to(u32::MAX.into(), Form::Fixed32),
             Kind::Fixed64 => Whole::up_to(u64::MAX, Form::Fixed64),
             Kind::Float | Kind::Double | Kind::Message(_) => return None,
         };

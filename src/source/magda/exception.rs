@@ -267,6 +267,7 @@ mod tests {
 
     #[test]
     fn a_status_of_the_crossroads_bank_decides() {
+        use Circumstance::*;
         let table = [
             ("70001", "MSG00100", false, Ok(Outcome::NotFound)),
             ("70002", "MSG00005", true, Ok(Outcome::NotFound)),
@@ -279,7 +280,6 @@ mod tests {
             let verdict = judge(&[exception], &Status::default(), false).map_err(|failure| failure.error);
             assert_eq!(verdict, expected, "{code} {status}");
         }
-        use Circumstance::*;
         for (circumstance, fault, content, status, expected) in [
             (NoData, false, true, "MSG00100", Ok(Outcome::NotFound)),
             (Incomplete, false, true, "HAN20200", Ok(Outcome::Content)),

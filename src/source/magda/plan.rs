@@ -191,13 +191,13 @@ impl Plan {
         ];
         let address = address.into_iter().filter_map(|(fact, way)| Some((fact, way.as_ref()?)));
         for (fact, way) in address.chain(method.status.iter().map(|(fact, way)| (*fact, way))) {
-            compiler.fact(way, content, fact.into())?;
+            compiler.fact(way, content, &fact.into())?;
         }
         for way in &method.parties {
-            compiler.fact(way, content, Action::Party)?;
+            compiler.fact(way, content, &Action::Party)?;
         }
         if let Some(way) = &method.subject_returned {
-            compiler.fact(way, content, Action::Subject)?;
+            compiler.fact(way, content, &Action::Subject)?;
         }
         let Compiler { namespaces, elements, slots, .. } = compiler;
         Ok(Self { namespace: magda.namespace.as_str().into(), namespaces, elements, slots })
@@ -271,7 +271,7 @@ impl Compiler<'_> {
     }
 
     /// Reads a fact wherever it stands, whether or not the field that tells it is granted.
-    fn fact(&mut self, way: &Way, content: usize, fact: Action) -> Result<(), PlanError> {
+    fn fact(&mut self, way: &Way, content: usize, fact: &Action) -> Result<(), PlanError> {
         let mut at = content;
         let mut repeats = None;
         for (step, field) in way.iter().enumerate() {
@@ -280,7 +280,7 @@ impl Compiler<'_> {
             let place = place(field, &xml)?;
             at = self.descend(at, &place.elements);
             let last = step + 1 == way.len();
-            match &fact {
+            match fact {
                 Action::Party if rule.among && !last => {
                     self.update(at, |at| at.scope = Some(Scope::Among));
                 }

@@ -150,8 +150,12 @@ mod tests {
     fn the_content_may_announce_a_replacement() {
         let said = |code: &str, beside: &[&str], replaced_by: &[&str]| {
             let mut status = Status { code: Some(code.into()), ..Status::default() };
-            beside.iter().for_each(|text| status.inform(text));
-            replaced_by.iter().for_each(|text| status.replace(text));
+            for text in beside {
+                status.inform(text);
+            }
+            for text in replaced_by {
+                status.replace(text);
+            }
             replacement(&[], &status, "85673003360").map(String::from)
         };
         let new = Some("62710512470".to_owned());
