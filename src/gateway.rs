@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -56,7 +56,7 @@ pub struct Arrival<'a> {
     pub on_behalf_of: Option<&'a str>,
     /// The request message, or why there is none.
     pub body: Result<Bytes, Reason>,
-    /// How long the caller waits.
+    /// How long the caller still waits from now on.
     pub left: Duration,
 }
 
@@ -117,13 +117,14 @@ impl Gateway {
     /// # Errors
     /// The refusal, which is in the log unless it is one of the few that cannot be.
     pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
+        let began = Instant::now();
         let policy = self.policy.load_full();
         let caller = self.identify(&policy, peer, &arrival).await?;
         let request = self.parse(caller, &arrival).await?;
         let permit = self.decide(&policy, request).await?;
         drop(policy);
         let asked = self.log.ask(permit).await?;
-        let withheld = self.retrieve(asked, arrival.left).await?;
+        let withheld = self.retrieve(asked, arrival.left.saturating_sub(began.elapsed())).await?;
         self.release(withheld, peer, &arrival).await
     }
 
@@ -208,6 +209,10 @@ impl Gateway {
     }
 
     async fn retrieve(&self, asked: Asked, left: Duration) -> Result<Withheld, Refused> {
+        // The log took all the time that there was: nobody waits for what the source would say.
+        if left.is_zero() {
+            return Err(self.log.fail(asked, Reason::SourceTooSlow).await);
+        }
         match self.sources.retrieve(asked, left).await {
             Ok(withheld) => Ok(withheld),
             Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),

@@ -8,14 +8,14 @@ mod log_common;
 use log_common::{ORIGIN, Site, Trouble, Troubled, asked, closing, config};
 use sluis::disclosure::entry::Kind;
 use sluis::disclosure::log::{AppendError, Health, Log, OpenError, Settings};
-use sluis::disclosure::read::Reader;
+use sluis::disclosure::store::Store as _;
 use sluis::store::sqlite::{OpenSqliteError, SqliteSettings, SqliteStore};
 
 #[tokio::test]
 async fn after_trouble_the_head_tells_what_happened() {
     // (trouble, acknowledged, in the store, well afterwards)
     for (at, (trouble, acknowledged, stored, well)) in [
-        (Trouble::Fails, false, false, true),
+        (Trouble::Fills, false, false, true),
         (Trouble::FailsAfterCommit, true, true, true),
         (Trouble::FailsAfterCommitAndBlind(2), true, true, true),
         (Trouble::Breaks, false, false, false),
@@ -30,12 +30,13 @@ async fn after_trouble_the_head_tells_what_happened() {
         store.meet(trouble);
         let outcome = log.append(asked("A")).await;
         assert_eq!(outcome.is_ok(), acknowledged, "trouble {at}");
-        let reader = Reader::new(store.clone(), site.keys.clone());
+        let reader = log.reader(store.clone());
         assert_eq!(reader.size().await.unwrap() == 3, stored, "trouble {at}");
 
         let failed = matches!(log.health(), Health::Failing(_));
         assert_eq!(failed, !stored && well, "trouble {at}: {:?}", log.health());
 
+        store.fill(false);
         let next = log.append(config("next")).await;
         assert_eq!(next.is_ok(), well, "trouble {at}");
         log.shutdown().await;
@@ -45,6 +46,36 @@ async fn after_trouble_the_head_tells_what_happened() {
         let verified = site.verify().await;
         assert_eq!(verified.is_ok(), !stored || acknowledged, "trouble {at}: {verified:?}");
     }
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_writes_to_becomes_well_by_itself() {
+    let site = Site::new("by-itself");
+    let store = Troubled::new(site.store().await);
+    let log = site.open(store.clone()).await.unwrap();
+    store.fill(true);
+    log.append(asked("A")).await.unwrap_err();
+    assert!(matches!(log.health(), Health::Failing(_)), "{:?}", log.health());
+    // The first that is not refused is the log's own attempt; it is held, so that it is seen before and after.
+    let (begun, go) = store.hold();
+    store.fill(false);
+    begun.notified().await;
+    assert!(matches!(log.health(), Health::Failing(_)), "{:?}", log.health());
+    go.notify_one();
+    log.shutdown().await;
+    assert_eq!((log.health(), log.head().size), (Health::Well, 2), "nothing was appended for it");
+}
+
+#[tokio::test]
+async fn a_store_that_breaks_while_it_indexes_halts_the_log() {
+    let site = Site::new("rotten");
+    let store = Troubled::new(site.store().await);
+    let settings = Settings { idle: std::time::Duration::ZERO, ..Settings::new(ORIGIN) };
+    let indexed = store.rot();
+    let log = site.open_with(store.clone(), settings).await.unwrap();
+    indexed.notified().await;
+    log.shutdown().await;
+    assert!(matches!(log.health(), Health::Halted(_)), "{:?}", log.health());
 }
 
 #[tokio::test]
@@ -98,7 +129,7 @@ async fn a_full_store_takes_nothing_and_loses_nothing() {
     };
     assert_eq!(refused, AppendError::Unavailable);
     log.shutdown().await;
-    let entries = Reader::new(store.clone(), site.keys.clone()).entries(2..10_000).await.unwrap();
+    let entries = log.reader(store.clone()).entries(2..10_000).await.unwrap();
     let stored: Vec<_> = entries.iter().map(|entry| (entry.index, entry.leaf.entry_id)).collect();
     let acknowledged: Vec<_> = acknowledged.iter().map(|receipt| (receipt.index, receipt.entry_id)).collect();
     assert_eq!(stored, acknowledged);
@@ -117,6 +148,24 @@ async fn a_mark_that_cannot_be_written_is_told() {
     let settings = Settings::new(ORIGIN);
     let opened = Log::open(site.store().await, keys, mark.join("mark"), settings, sluis::clock::now);
     assert!(matches!(opened.await, Err(OpenError::Mark { .. })));
+}
+
+#[tokio::test]
+async fn a_log_whose_mark_has_no_folder_does_not_begin() {
+    let site = Site::new("mark-nowhere");
+    let store = site.store().await;
+    let marks = site.folder.join("marks");
+    let open = async || {
+        let (keys, settings) = (site.keys.clone(), Settings::new(ORIGIN));
+        Log::open(store.clone(), keys, marks.join("mark"), settings, sluis::clock::now).await
+    };
+    for _ in 0..3 {
+        let opened = open().await;
+        assert!(matches!(opened, Err(OpenError::Mark { .. })), "{opened:?}");
+        assert_eq!(store.head().await.unwrap().size, 0, "nothing was appended");
+    }
+    std::fs::create_dir(&marks).unwrap();
+    open().await.unwrap().shutdown().await;
 }
 
 #[tokio::test]
@@ -158,8 +207,12 @@ async fn a_log_has_one_writer_and_its_files_one_reader() {
     use std::os::unix::fs::PermissionsExt as _;
     let site = Site::new("alone");
     let store = site.store().await;
-    let second = SqliteStore::open(SqliteSettings::new(site.database())).await;
-    assert!(matches!(second, Err(OpenSqliteError::Taken)), "{second:?}");
+    let alias = site.folder.join("alias.db");
+    std::os::unix::fs::symlink(site.database(), &alias).unwrap();
+    for name in [site.database(), site.folder.join("../alone/log.db"), alias] {
+        let second = SqliteStore::open(SqliteSettings::new(&name)).await;
+        assert!(matches!(second, Err(OpenSqliteError::Taken)), "{}: {second:?}", name.display());
+    }
     for file in ["log.db", "log.db-wal", "log.db-shm", "log.db.lock"] {
         let mode = std::fs::metadata(site.folder.join(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");

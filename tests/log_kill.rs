@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use log_common::{Site, asked, closing};
 use sluis::disclosure::entry::Kind;
-use sluis::disclosure::read::Reader;
 use tokio::task::JoinSet;
 
 const FOLDER: &str = "SLUIS_TEST_LOG_FOLDER";
@@ -34,7 +33,7 @@ async fn what_was_acknowledged_survives_kill_9() {
     let store = site.store().await;
     let log = site.open(store.clone()).await.unwrap();
     log.shutdown().await;
-    let reader = Reader::new(store.clone(), site.keys.clone());
+    let reader = log.reader(store.clone());
     let entries_now = reader.size().await.unwrap();
     let entries = reader.entries(0..entries_now).await.unwrap();
     for (index, entry_id) in &acknowledged {

@@ -226,6 +226,7 @@ async fn a_question_is_signed_and_an_answer_counts_only_if_it_is() {
                  Exceeded the max throttle rate of 10 within 1000ms</faultstring></e:Fault></e:Body></e:Envelope>";
     for (what, status, text, outcome) in [
         ("signed", 200, by(&platform, &good), "RELEASED"),
+        ("signed, after a byte-order mark", 200, format!("\u{feff}{}", by(&platform, &good)), "RELEASED"),
         ("nobody, signed", 200, by(&platform, &absent), "RELEASED"),
         ("not signed", 200, good.clone(), "SOURCE_ANSWER_INVALID"),
         ("nobody, not signed", 200, absent.clone(), "SOURCE_ANSWER_INVALID"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, Semaphore, mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
@@ -20,7 +20,6 @@ use crate::config::Config;
 use crate::disclosure::entry::Kind;
 use crate::disclosure::keys::LogKeys;
 use crate::disclosure::log::{Health, InForce, Settings};
-use crate::disclosure::read::Reader;
 use crate::disclosure::record::{Column, RecordBuilder};
 use crate::disclosure::seal::Draft;
 use crate::disclosure::store::Store;
@@ -29,7 +28,9 @@ use crate::domain::causes::causes;
 use crate::domain::vocabulary::Vocabulary;
 use crate::gateway::{Gateway, Methods, Policy};
 use crate::identity::token::TokenVerifier;
+use crate::rpc::admission::Admission;
 use crate::rpc::audit::Audit;
+use crate::rpc::exchange::Bounds;
 use crate::rpc::listener::{self, Shared, Worker};
 use crate::rpc::services::Services;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
@@ -157,9 +158,9 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
         policy: Some(InForce { registry: *loaded.registry.hash(), detail: policy::describe(&loaded) }),
         ..Settings::new(&config.log.origin)
     };
-    let ledger = Arc::new(Reader::new(store.clone(), Arc::clone(&keys)));
-    let log = Log::open(store, keys, config.log.head.clone(), settings, clock::now).await;
+    let log = Log::open(store.clone(), keys, config.log.head.clone(), settings, clock::now).await;
     let log = Arc::new(log.map_err(Failure::unreachable)?);
+    let ledger = Arc::new(log.reader(store));
 
     let epoch = log.epoch();
     let (epoch, epochs) = watch::channel(epoch);
@@ -172,7 +173,7 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let shared = Arc::new(Shared {
         tls: ArcSwap::new(loaded.tls),
         limits: config.limits.clone(),
-        connections: Arc::new(Semaphore::new(config.limits.connections)),
+        admission: Admission::new(config.limits.connections),
         draining,
     });
     let reporter = HealthReporter::new();
@@ -323,7 +324,7 @@ impl Blueprint {
             clock: clock::now,
         });
         let audit = Audit::new(Arc::clone(&gateway), Arc::clone(&self.ledger));
-        let services = Services::new(audit, self.health.clone(), self.shared.limits.request_bytes);
+        let services = Services::new(audit, self.health.clone(), Bounds::of(&self.shared.limits));
         Ok(Worker { gateway, services, meters: Meters::new(), shared: Arc::clone(&self.shared) })
     }
 }

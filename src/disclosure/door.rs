@@ -23,7 +23,8 @@ use crate::domain::reason::{Denial, Reason};
 use crate::domain::settle::{Verdict, settle};
 use crate::minimise::{self, Filtered, Limits};
 
-/// A question that is durably in the log. Dropped before it is answered, it closes its entry as cancelled.
+/// A question that is durably in the log. Dropped before its end is there as well, it closes its entry by what was to
+/// be its end; as cancelled, where it had none yet.
 #[must_use = "an open question must be answered or closed"]
 pub struct Asked(Box<Open>);
 
@@ -32,7 +33,17 @@ struct Open {
     receipt: Receipt,
     log: Arc<Log>,
     clock: fn() -> Timestamp,
-    closed: bool,
+    end: End,
+}
+
+/// How a question ends.
+enum End {
+    /// Nobody has said yet.
+    Unknown,
+    /// By this entry, which the log has not taken yet.
+    Due(Draft),
+    /// By an entry in the log.
+    Logged,
 }
 
 /// One person's answer, shown to nobody.
@@ -48,7 +59,8 @@ pub struct Withheld {
 pub struct Settled {
     withheld: Withheld,
     filtered: Filtered,
-    kept_back: Vec<Box<str>>,
+    /// The address is protected, and held back.
+    sheltered: bool,
     epoch: u64,
     at: Timestamp,
 }
@@ -64,6 +76,7 @@ pub struct Released {
 pub struct Refused {
     denial: Denial,
     about: Option<About>,
+    damaged: Option<u64>,
     entry: Entry,
 }
 
@@ -90,6 +103,11 @@ pub enum Unlogged {
     StrangerRevoked,
     /// The log takes no entries.
     LogUnavailable,
+    /// An auditor's question is in the log, and what it asks for is not what the log wrote.
+    LogDamaged {
+        /// The first entry in the way that is not.
+        index: u64,
+    },
 }
 
 /// An answer that may not be released, with its question.
@@ -125,12 +143,19 @@ impl Asked {
     }
 }
 
+impl Open {
+    fn failed(&self, reason: Reason) -> Draft {
+        wording::failed(&self.permit, &self.receipt, reason, (self.clock)())
+    }
+}
+
 impl Drop for Asked {
     fn drop(&mut self) {
-        let open = &mut *self.0;
-        if !open.closed {
-            let at = (open.clock)();
-            open.log.close_later(&wording::failed(&open.permit, &open.receipt, Reason::Cancelled, at));
+        let open = &*self.0;
+        match &open.end {
+            End::Unknown => open.log.close_later(&open.failed(Reason::Cancelled)),
+            End::Due(draft) => open.log.close_later(draft),
+            End::Logged => {}
         }
     }
 }
@@ -147,21 +172,21 @@ impl Withheld {
     /// Where nothing of it may leave.
     pub fn settle(self, catalogue: &Catalogue, epoch: u64, now: Timestamp) -> Result<Settled, Box<Unsettled>> {
         match self.judge(catalogue, now) {
-            Ok((filtered, kept_back)) => Ok(Settled { withheld: self, filtered, kept_back, epoch, at: now }),
+            Ok((filtered, sheltered)) => Ok(Settled { withheld: self, filtered, sheltered, epoch, at: now }),
             Err(denial) => Err(Box::new(Unsettled { asked: self.asked, denial })),
         }
     }
 
-    fn judge(&self, catalogue: &Catalogue, now: Timestamp) -> Result<(Filtered, Vec<Box<str>>), Denial> {
+    fn judge(&self, catalogue: &Catalogue, now: Timestamp) -> Result<(Filtered, bool), Denial> {
         let permit = self.asked.permit();
         let filter = |trie| {
             minimise::filter(trie, &self.answer, &Limits::default())
                 .map_err(|_| Denial::from(Reason::SourceAnswerInvalid))
         };
         match settle(permit, &self.facts, catalogue, now)? {
-            Verdict::Nobody => Ok((Filtered::nothing(), Vec::new())),
-            Verdict::All => Ok((filter(permit.answer())?, Vec::new())),
-            Verdict::WithoutAddress { answer, withheld } => Ok((filter(&answer)?, withheld)),
+            Verdict::Nobody => Ok((Filtered::nothing(), false)),
+            Verdict::All => Ok((filter(permit.answer())?, false)),
+            Verdict::WithoutAddress => Ok((filter(&permit.sheltered().answer)?, true)),
         }
     }
 
@@ -195,8 +220,13 @@ impl Refused {
             Unlogged::Stranger => Reason::CallerNotRegistered,
             Unlogged::StrangerRevoked => Reason::CertificateRevoked,
             Unlogged::LogUnavailable => Reason::DisclosureLogUnavailable,
+            Unlogged::LogDamaged { .. } => Reason::DisclosureLogDamaged,
         };
-        Self { denial: reason.into(), about: None, entry: Entry::Unlogged }
+        let damaged = match why {
+            Unlogged::LogDamaged { index } => Some(index),
+            Unlogged::Stranger | Unlogged::StrangerRevoked | Unlogged::LogUnavailable => None,
+        };
+        Self { denial: reason.into(), about: None, damaged, entry: Entry::Unlogged }
     }
 
     /// Why.
@@ -207,6 +237,11 @@ impl Refused {
     /// The instrument and purpose that it speaks of, where both are published words.
     pub fn about(&self) -> Option<&About> {
         self.about.as_ref()
+    }
+
+    /// The entry of the log that is missing or altered, where that is why.
+    pub fn damaged(&self) -> Option<u64> {
+        self.damaged
     }
 
     /// Its place in the log, where it has one.
@@ -244,7 +279,7 @@ impl DisclosureLog {
         match self.log.append(wording::asked(&permit)).await {
             Ok(receipt) => {
                 let Self { log, clock } = self.clone();
-                Ok(Asked(Box::new(Open { permit, receipt, log, clock, closed: false })))
+                Ok(Asked(Box::new(Open { permit, receipt, log, clock, end: End::Unknown })))
             }
             Err(_) => Err(Refused::unlogged(Unlogged::LogUnavailable)),
         }
@@ -255,17 +290,22 @@ impl DisclosureLog {
     /// # Errors
     /// See [`Unreleased`].
     pub async fn disclose(&self, settled: Settled) -> Result<Released, Unreleased> {
-        let Settled { mut withheld, filtered, kept_back, epoch, at } = settled;
+        let Settled { mut withheld, filtered, sheltered, epoch, at } = settled;
         let open = &withheld.asked.0;
+        let kept_back = if sheltered { &*open.permit.sheltered().withheld } else { &[] };
         let draft =
-            wording::released(&open.permit, &open.receipt, &withheld.facts, &filtered, &kept_back, epoch, at);
+            wording::released(&open.permit, &open.receipt, &withheld.facts, &filtered, kept_back, epoch, at);
         match self.log.append(draft).await {
             Ok(receipt) => {
-                withheld.asked.0.closed = true;
+                withheld.asked.0.end = End::Logged;
                 Ok(Released { message: filtered.bytes.into(), receipt })
             }
             Err(AppendError::Stale { epoch }) => Err(Unreleased::Stale { withheld: Box::new(withheld), epoch }),
-            Err(_) => Err(Unreleased::Log(Box::new(Refused::unlogged(Unlogged::LogUnavailable)))),
+            Err(_) => {
+                // The caller is still there: it is the log that failed, and the entry says so once there is one.
+                withheld.asked.0.end = End::Due(withheld.asked.0.failed(Reason::DisclosureLogUnavailable));
+                Err(Unreleased::Log(Box::new(Refused::unlogged(Unlogged::LogUnavailable))))
+            }
         }
     }
 
@@ -277,7 +317,7 @@ impl DisclosureLog {
 
     /// Records that the source gave no answer.
     pub async fn fail(&self, asked: Asked, reason: Reason) -> Refused {
-        let draft = wording::failed(asked.permit(), asked.receipt(), reason, (self.clock)());
+        let draft = asked.0.failed(reason);
         self.close(asked, reason.into(), draft).await
     }
 
@@ -303,16 +343,19 @@ impl DisclosureLog {
     async fn close(&self, mut asked: Asked, denial: Denial, draft: Draft) -> Refused {
         let request = asked.permit().request();
         let about = About { protocol: request.protocol.clone(), purpose: request.purpose.clone() };
+        // Where the log fails now, or the caller goes away, the same entry follows without anyone waiting.
+        asked.0.end = End::Due(draft.clone());
         let entry = self.log.append(draft).await;
-        // Where the log failed, dropping the question tries once more to close it, without anyone waiting.
-        asked.0.closed = entry.is_ok();
+        if entry.is_ok() {
+            asked.0.end = End::Logged;
+        }
         self.refused(entry, denial, Some(about))
     }
 
     #[allow(clippy::unused_self, reason = "a refusal is made by the log")]
     fn refused(&self, entry: Result<Receipt, AppendError>, denial: Denial, about: Option<About>) -> Refused {
         match entry {
-            Ok(receipt) => Refused { denial, about, entry: Entry::Logged(receipt) },
+            Ok(receipt) => Refused { denial, about, damaged: None, entry: Entry::Logged(receipt) },
             Err(_) => Refused::unlogged(Unlogged::LogUnavailable),
         }
     }

@@ -79,7 +79,11 @@ impl LogKeys {
     pub fn create(path: &Path) -> Result<Self, KeyError> {
         let mut secret = Zeroizing::new([0; 64]);
         getrandom::fill(&mut secret[..]).map_err(KeyError::Random)?;
-        let text = Zeroizing::new(format!("{PREFIX}{}\n", STANDARD.encode(&secret[..])));
+        // Room for all of it beforehand: a string that grows leaves its old bytes behind.
+        let mut text = Zeroizing::new(String::with_capacity(PREFIX.len() + 2 * secret.len()));
+        text.push_str(PREFIX);
+        STANDARD.encode_string(&secret[..], &mut text);
+        text.push('\n');
         let mut options = std::fs::OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
@@ -108,8 +112,8 @@ impl LogKeys {
     pub fn from_secret(secret: &[u8; 64]) -> Self {
         let (ikm, seed) = secret.split_at(32);
         // HKDF-Extract.
-        let prk = mac(&keyed(b"sluis-log-v1"), &[ikm]);
-        let master = keyed(&prk);
+        let prk = Zeroizing::new(mac(&keyed(b"sluis-log-v1"), &[ikm]));
+        let master = keyed(&prk[..]);
         let mut signing = Zeroizing::new([0; 32]);
         signing.copy_from_slice(seed);
         Self {
@@ -139,7 +143,8 @@ impl LogKeys {
     /// Ties a leaf to its index and to the question that it closes, so that a verifier can name
     /// the entry that was moved or planted. (The root alone would only tell that one was.)
     pub(super) fn place_mac(&self, index: u64, leaf_hash: &Hash, closes: Option<u64>) -> [u8; 16] {
-        let closes = closes.map_or(0, |asked| asked + 1).to_be_bytes();
+        // No log reaches the number that is too large to be raised, and no store hands it out.
+        let closes = closes.map_or(0, |asked| asked.saturating_add(1)).to_be_bytes();
         first_half(&mac(&self.place, &[&index.to_be_bytes(), leaf_hash, &closes]))
     }
 
@@ -307,6 +312,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn no_number_that_is_planted_has_the_place_of_none() {
+        let keys = LogKeys::from_secret(&[3; 64]);
+        let none = keys.place_mac(7, &[9; 32], None);
+        assert!([0, 1, u64::MAX].iter().all(|&asked| keys.place_mac(7, &[9; 32], Some(asked)) != none));
     }
 
     #[cfg(unix)]

@@ -15,8 +15,11 @@ use uuid::Uuid;
 
 use super::checkpoint::VerifierKey;
 use super::entry::Kind;
+use super::high_water;
 use super::keys::LogKeys;
+use super::months::Months;
 use super::published::{Mark, keep};
+use super::read::Reader;
 use super::recover::recover;
 use super::seal::{Draft, SealError, SealedEntry};
 use super::sequencer::{Effect, Halted, Job, Message, Sequencer, Unappended};
@@ -106,8 +109,9 @@ impl Log {
         clock: fn() -> Timestamp,
     ) -> Result<Self, OpenError> {
         let recovered = recover(&store, &keys, &mark, &settings, clock()).await?;
+        high_water::prove(&mark).map_err(|source| OpenError::Mark { mark: mark.clone(), source })?;
         let mark = Mark { path: mark, origin: settings.origin.clone(), keys: keys.clone() };
-        let shared = Arc::new(Shared::new(mark, &recovered.head));
+        let shared = Arc::new(Shared::new(mark, Months::new(recovered.months), &recovered.head));
         let (queue, received) = unbounded_channel();
         let last = recovered.opening.len().saturating_sub(1);
         let mut opening = Vec::new();
@@ -167,6 +171,11 @@ impl Log {
             }
             Err(error) => tracing::error!(?error, "closing entry not sealed: the next start will close it"),
         }
+    }
+
+    /// Reads entries back from the store that the log is on.
+    pub fn reader<S: Store>(&self, store: S) -> Reader<S> {
+        Reader::new(store, self.keys.clone(), self.shared.months.clone())
     }
 
     /// The last durable head.

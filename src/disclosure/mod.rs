@@ -94,6 +94,7 @@ pub mod keys;
 mod known;
 pub mod log;
 pub mod merkle;
+pub mod months;
 mod published;
 pub mod read;
 pub mod record;

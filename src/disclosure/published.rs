@@ -1,5 +1,5 @@
 //! What the log's threads share with its handle: the durable head, the published checkpoint, the
-//! high-water mark and the log's health. All of it off the commit path.
+//! high-water mark, the months of its entries and the log's health. All of it off the commit path.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use super::checkpoint::Checkpoint;
 use super::high_water;
 use super::keys::LogKeys;
+use super::months::Months;
 use super::store::Head;
 
 /// Whether appends can work.
@@ -47,6 +48,7 @@ pub(super) struct Published {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub mark: Mark,
+    pub months: Arc<Months>,
     pub head: ArcSwap<Head>,
     pub checkpoint: ArcSwap<Published>,
     health: ArcSwap<Health>,
@@ -54,9 +56,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(mark: Mark, head: &Head) -> Self {
+    pub fn new(mark: Mark, months: Months, head: &Head) -> Self {
         Self {
             mark,
+            months: Arc::new(months),
             head: ArcSwap::from_pointee(head.clone()),
             checkpoint: ArcSwap::from_pointee(Published { size: 0, note: head.checkpoint.clone() }),
             health: ArcSwap::from_pointee(Health::Well),

@@ -5,8 +5,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::entry::{Class, Leaf};
-use super::keys::{LogKeys, Token, TokenKind};
+use super::entry::Leaf;
+use super::keys::{LogKeys, TokenKind};
+use super::months::Months;
 use super::seal::{self, Opened};
 use super::store::{Store, StoreError, StoredLeaf, StoredPayload};
 use super::walk::{Fault, Flaw};
@@ -16,6 +17,7 @@ use super::walk::{Fault, Flaw};
 pub struct Reader<S> {
     store: S,
     keys: Arc<LogKeys>,
+    months: Arc<Months>,
 }
 
 /// An entry, opened and held to its leaf.
@@ -39,9 +41,10 @@ pub struct Found {
 }
 
 impl<S: Store> Reader<S> {
-    /// A reader of this store.
-    pub fn new(store: S, keys: Arc<LogKeys>) -> Self {
-        Self { store, keys }
+    /// A reader of this store. It finds what was made in these months; those of a log that is open are
+    /// [`Log::reader`](super::Log::reader)'s.
+    pub fn new(store: S, keys: Arc<LogKeys>, months: Arc<Months>) -> Self {
+        Self { store, keys, months }
     }
 
     /// Number of entries.
@@ -49,23 +52,33 @@ impl<S: Store> Reader<S> {
         Ok(self.store.head().await?.size)
     }
 
-    /// The entries of a range, by index, as far as the log has them.
+    /// The entries of a range, by index, as far as the log reaches: all of them, or the first that is not there.
     pub async fn entries(&self, range: Range<u64>) -> Result<Vec<Entry>, ReadError> {
+        let size = self.size().await?;
+        self.within(range.start..range.end.min(size)).await
+    }
+
+    /// The entries of a range that lies within the log.
+    async fn within(&self, range: Range<u64>) -> Result<Vec<Entry>, ReadError> {
         let leaves = self.store.leaves(range.clone()).await?;
-        let payloads = self.store.payloads(range).await?;
+        let payloads = self.store.payloads(range.clone()).await?;
         let mut payloads = payloads.into_iter().peekable();
         let mut entries = Vec::with_capacity(leaves.len());
+        let mut due = range;
         for stored in leaves {
+            if let Some(index) = due.next().filter(|&index| index != stored.index) {
+                return Err(missing(index));
+            }
             let payload = payloads.next_if(|payload| payload.index == stored.index);
             entries.push(open(&self.keys, &stored, payload)?);
         }
-        Ok(entries)
+        due.next().map_or(Ok(entries), |index| Err(missing(index)))
     }
 
     /// The entries of a range that name a value, by index. A page may be short and have a next.
     ///
-    /// Looks in every month between the first entry's and the one after the last entry's, whichever is earlier: a clock
-    /// may have been wrong when the log began.
+    /// What the search index says is held to the entries: one that is not there, or does not say what it is found by,
+    /// is a fault of the log and no shorter answer.
     pub async fn find(
         &self,
         kind: TokenKind,
@@ -75,8 +88,9 @@ impl<S: Store> Reader<S> {
     ) -> Result<Found, ReadError> {
         // A number that has been replaced names the same person as the one that replaced it.
         let kinds = if kind == TokenKind::Subject { &[kind, TokenKind::Asked][..] } else { &[kind] };
-        let tokens = self.tokens(kind, value).await?;
-        let end = range.end;
+        let range = range.start..range.end.min(self.size().await?);
+        // After the size: no entry below it is of another month.
+        let tokens = self.months.tokens(&self.keys, kind, value);
         let mut indexes = Vec::new();
         for &kind in kinds {
             indexes.extend(self.store.find(kind, &tokens, range.clone(), limit).await?);
@@ -85,31 +99,25 @@ impl<S: Store> Reader<S> {
         indexes.dedup();
         indexes.truncate(limit);
         let next = indexes.last().map(|last| last + 1);
-        let next = next.filter(|next| indexes.len() == limit && *next < end);
+        let next = next.filter(|next| indexes.len() == limit && *next < range.end);
         let mut entries = Vec::with_capacity(indexes.len());
         for index in indexes {
-            let found = self.entries(index..index + 1).await?;
+            let found = self.within(index..index + 1).await?;
             // The index is the database's word; the record is the log's.
             let named = |entry: &Entry| {
                 kinds.iter().any(|&kind| seal::searchable(&entry.opened.record, kind) == Some(value))
             };
-            entries.extend(found.into_iter().filter(named));
+            if !found.iter().all(named) {
+                return Err(Fault { index, flaw: Flaw::Misfiled }.into());
+            }
+            entries.extend(found);
         }
         Ok(Found { entries, next })
     }
+}
 
-    async fn tokens(&self, kind: TokenKind, value: &[u8]) -> Result<Vec<Token>, ReadError> {
-        let size = self.store.head().await?.size;
-        let period = async |index: u64| -> Result<u16, ReadError> {
-            let leaves = self.store.leaves(index..index + 1).await?;
-            let leaf = leaves.first().and_then(|stored| Leaf::decode(&stored.leaf).ok());
-            Ok(leaf.ok_or(Fault { index, flaw: Flaw::Missing })?.period)
-        };
-        let Some(last) = size.checked_sub(1) else { return Ok(Vec::new()) };
-        let (first, last) = (period(0).await?, period(last).await?);
-        let months = first.min(last)..=first.max(last).saturating_add(1);
-        Ok(months.map(|month| self.keys.token(Class::Disclosure, month, kind, value)).collect())
-    }
+fn missing(index: u64) -> ReadError {
+    Fault { index, flaw: Flaw::Missing }.into()
 }
 
 /// Opens one entry.

@@ -1,5 +1,6 @@
 //! Opening the log: nothing is appended to a log that is not the one this gateway left.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::checkpoint::{Checkpoint, NoteError};
-use super::entry::Kind;
+use super::entry::{Class, Kind};
 use super::high_water;
 use super::keys::LogKeys;
 use super::log::Settings;
@@ -15,7 +16,6 @@ use super::read::{self, ReadError};
 use super::record::{Column, RecordBuilder};
 use super::seal::Draft;
 use super::store::{Head, Store, StoreError};
-use super::verify::first_beyond;
 use super::walk::{Fault, Flaw, Walk};
 
 /// Leaves read at a time.
@@ -24,6 +24,7 @@ const CHUNK: u64 = 8192;
 /// The log as it was left.
 pub(super) struct Recovered {
     pub walk: Walk,
+    pub months: BTreeSet<u16>,
     pub head: Head,
     /// What must be appended before anything else; the last one marks the restart.
     pub opening: Vec<Draft>,
@@ -45,12 +46,11 @@ pub(super) async fn recover<S: Store>(
     if let Some(marked) = marked.as_ref().filter(|marked| marked.size > head.size) {
         return Err(OpenError::RolledBack { size: head.size, marked: marked.size, mark: mark.to_owned() });
     }
-    // A process that died at its very first start may have left no mark yet.
-    let lost = marked.is_none() && head.size > 2;
+    let lost = marked.is_none() && high_water::expected(head.size);
     if lost && !settings.accept_missing_mark {
         return Err(OpenError::MarkMissing { mark: mark.to_owned(), size: head.size });
     }
-    let walk = walk(store, &head, marked.as_ref(), mark).await?;
+    let (walk, months) = walk(store, &head, marked.as_ref(), mark).await?;
     let mut opening = Vec::new();
     if head.size == 0 {
         opening.push(administrative(Kind::Genesis, &settings.origin, now));
@@ -68,7 +68,7 @@ pub(super) async fn recover<S: Store>(
         opening.push(Draft::interrupted(&asked.opened.record, index, now));
     }
     opening.push(started(settings, now));
-    Ok(Recovered { walk, head, opening })
+    Ok(Recovered { walk, months, head, opening })
 }
 
 /// The entry of a start: which program, and under which policy.
@@ -102,12 +102,15 @@ async fn walk<S: Store>(
     head: &Head,
     marked: Option<&Checkpoint>,
     mark: &Path,
-) -> Result<Walk, OpenError> {
-    let mut walk = Walk::default();
+) -> Result<(Walk, BTreeSet<u16>), OpenError> {
+    let (mut walk, mut months) = (Walk::default(), BTreeSet::new());
     while walk.tree.size() < head.size {
         let from = walk.tree.size();
-        for leaf in store.leaves(from..head.size.min(from + CHUNK)).await? {
-            walk.step(&leaf)?;
+        for stored in store.leaves(from..head.size.min(from + CHUNK)).await? {
+            let leaf = walk.step(&stored)?;
+            if leaf.class == Class::Disclosure {
+                months.insert(leaf.period);
+            }
             let size = walk.tree.size();
             if marked.is_some_and(|marked| marked.size == size && marked.root != walk.tree.root()) {
                 return Err(OpenError::Forked { marked: size, mark: mark.to_owned() });
@@ -120,11 +123,11 @@ async fn walk<S: Store>(
     if walk.tree.root() != head.root || walk.tree.encode() != head.frontier {
         return Err(OpenError::Root { size: head.size });
     }
-    if let Some(index) = first_beyond(store, head.size).await? {
+    if let Some(index) = store.beyond(head.size).await? {
         return Err(Fault { index, flaw: Flaw::Beyond }.into());
     }
     walk.settled_before(head.restarted)?;
-    Ok(walk)
+    Ok((walk, months))
 }
 
 async fn check_origin<S: Store>(store: &S, keys: &LogKeys, origin: &str) -> Result<(), OpenError> {
@@ -261,7 +264,10 @@ impl From<Fault> for OpenError {
 
 impl From<StoreError> for OpenError {
     fn from(error: StoreError) -> Self {
-        ReadError::from(error).into()
+        match error {
+            StoreError::Head => Self::Head,
+            other => ReadError::from(other).into(),
+        }
     }
 }
 

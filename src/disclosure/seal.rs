@@ -93,6 +93,8 @@ pub struct SealedEntry {
     pub entry_id: Uuid,
     /// Its kind, as in the leaf.
     pub kind: Kind,
+    /// The month in which it was sealed, as in the leaf.
+    pub period: u16,
     /// The encoded leaf.
     pub leaf: [u8; LEAF_LEN],
     /// The leaf's hash in the tree.
@@ -140,6 +142,7 @@ pub fn seal(
     Ok(SealedEntry {
         entry_id,
         kind: draft.kind,
+        period: leaf.period,
         leaf: bytes,
         leaf_hash: entry::leaf_hash(&bytes),
         payload,

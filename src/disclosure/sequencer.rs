@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use tokio::sync::{OwnedSemaphorePermit, mpsc::UnboundedReceiver, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::entry::{Kind, Leaf};
+use super::entry::{Class, Kind, Leaf};
 use super::keys::LogKeys;
 use super::log::{Receipt, Settings, Shared, seal};
 use super::merkle::Frontier;
@@ -149,8 +149,10 @@ impl<S: Store> Sequencer<S> {
             let quiet = jobs.is_empty() && !self.queue.is_closed();
             self.busy = jobs.len() >= BUSY;
             self.commit(jobs).await?;
-            if quiet || self.unindexed > INDEX_LAG {
-                self.index().await;
+            if quiet && self.failing {
+                self.probe().await?;
+            } else if quiet || self.unindexed > INDEX_LAG {
+                self.index().await?;
             }
             self.indexing = quiet && self.unindexed > 0;
         }
@@ -201,6 +203,8 @@ impl<S: Store> Sequencer<S> {
             if jobs.is_empty() {
                 return Ok(());
             }
+            let named = jobs.iter().filter(|job| job.entry.kind.class() == Class::Disclosure);
+            self.shared.months.extend(named.map(|job| job.entry.period));
             let next = self.plan(&jobs);
             let places = jobs.iter().zip(&next.places);
             let rows: Vec<_> = places.map(|(job, place)| Row { entry: &job.entry, place: *place }).collect();
@@ -299,6 +303,9 @@ impl<S: Store> Sequencer<S> {
                     self.shared.answering();
                     return Ok(stored);
                 }
+                Err(error @ (StoreError::Broken(_) | StoreError::Row { .. } | StoreError::Head)) => {
+                    return Err(Halted(causes(&error)));
+                }
                 Err(error) => {
                     self.shared.unavailable(causes(&error));
                     if self.shared.stopping() {
@@ -352,14 +359,35 @@ impl<S: Store> Sequencer<S> {
         self.retained.extend(jobs.into_iter().filter(|job| job.reply.is_none()));
     }
 
-    async fn index(&mut self) {
+    /// Appends nothing, to see whether the store takes appends again: where nobody writes, because health sends them
+    /// away, nothing else would find out.
+    async fn probe(&mut self) -> Result<(), Halted> {
+        match self.store.append(Batch { expect: &self.head, next: &self.head, rows: &[] }).await {
+            Ok(Appended::Committed) => {
+                self.failing = false;
+                self.shared.well();
+            }
+            Ok(Appended::Moved) => {
+                self.head.epoch = self.stored_head(&self.head).await?.epoch;
+                self.shared.head.store(Arc::new(self.head.clone()));
+            }
+            Err(error @ StoreError::Broken(_)) => return Err(Halted(causes(&error))),
+            // It fails still, and is tried again.
+            Err(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn index(&mut self) -> Result<(), Halted> {
         match self.store.index(INDEX_CHUNK).await {
             Ok(remaining) => self.unindexed = remaining,
+            Err(error @ StoreError::Broken(_)) => return Err(Halted(causes(&error))),
             Err(error) => {
                 tracing::warn!(error = causes(&error), "search index not extended");
                 self.unindexed = 0;
             }
         }
+        Ok(())
     }
 
     /// Leaves the last checkpoint in the database, for whoever verifies the file.

@@ -2,7 +2,7 @@
 //! against keys and hashes by whoever reads it.
 
 use std::fmt;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::entry::LEAF_LEN;
 use super::keys::{Token, TokenKind};
@@ -34,6 +34,9 @@ pub trait Store: Clone + Send + Sync + 'static {
         range: Range<u64>,
     ) -> impl Future<Output = Result<Vec<StoredPayload>, StoreError>> + Send;
 
+    /// The first index at or after `size` under which a leaf or a payload is kept.
+    fn beyond(&self, size: u64) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
     /// The first `limit` indexes in a range of entries that bear one of the tokens, ascending.
     ///
     /// Complete up to the head, indexed or not. The tokens are the database's word: the caller
@@ -52,6 +55,14 @@ pub trait Store: Clone + Send + Sync + 'static {
 
     /// The first entry in a range that the search index claims to hold and does not.
     fn unsearchable(&self, range: Range<u64>) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
+
+    /// The first entry that the search index holds under a token which it does not bear, of the tokens of one kind whose
+    /// first byte is in a range.
+    fn misfiled(
+        &self,
+        kind: TokenKind,
+        first: RangeInclusive<u8>,
+    ) -> impl Future<Output = Result<Option<u64>, StoreError>> + Send;
 }
 
 /// The log's head, as stored.
@@ -141,6 +152,8 @@ pub enum StoreError {
         /// The row's index.
         index: u64,
     },
+    /// The stored head has not the form of one.
+    Head,
 }
 
 impl fmt::Display for StoreError {
@@ -149,6 +162,7 @@ impl fmt::Display for StoreError {
             Self::Unavailable(_) => f.write_str("the log's database is unavailable"),
             Self::Broken(_) => f.write_str("the log's database is broken"),
             Self::Row { index } => write!(f, "row {index} of the log has not the form of one"),
+            Self::Head => f.write_str("the log's head has not the form of one"),
         }
     }
 }
@@ -157,7 +171,7 @@ impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Unavailable(source) | Self::Broken(source) => Some(&**source),
-            Self::Row { .. } => None,
+            Self::Row { .. } | Self::Head => None,
         }
     }
 }

@@ -5,10 +5,10 @@ use std::fmt;
 use std::ops::Range;
 
 use super::checkpoint::{Checkpoint, VerifierKey};
-use super::keys::LogKeys;
-use super::read::{self, ReadError};
+use super::keys::{LogKeys, TokenKind};
+use super::read;
 use super::seal;
-use super::store::{Head, Store, StoreError, StoredLeaf};
+use super::store::{Head, Store, StoreError, StoredLeaf, StoredPayload};
 use super::walk::{Fault, Flaw, Walk};
 
 /// Entries read at a time: bounds the memory that a verification takes.
@@ -28,12 +28,15 @@ pub struct Evidence<'a> {
 /// What was found to be so.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// Number of entries, all of which fit.
+    /// Number of entries, all of which fit each other and the head.
     pub size: u64,
     /// Root of the tree over them.
     pub root: super::merkle::Hash,
     /// The largest size that a checked signature covers.
     pub signed: u64,
+    /// Entries at the end that nothing vouches for: no signature covers them, and the keys, which would, were not at
+    /// hand. Whoever can write the database can have made them.
+    pub unverified: u64,
     /// Questions that are not closed: answers in flight, or a process that died.
     pub open: usize,
 }
@@ -45,27 +48,103 @@ pub async fn verify<S: Store>(
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Report, VerifyError> {
     let head = store.head().await?;
-    let mut checkpoints = checkpoints(&head, evidence)?;
-    let mut walk = Walk::default();
-    while walk.tree.size() < head.size {
-        let from = walk.tree.size();
+    let checkpoints = checkpoints(&head, evidence)?;
+    let mut so_far = SoFar { store, keys: evidence.keys, walk: Walk::default(), checkpoints };
+    while so_far.walk.tree.size() < head.size {
+        let from = so_far.walk.tree.size();
         let range = from..head.size.min(from + CHUNK);
-        let leaves = store.leaves(range.clone()).await?;
-        check_leaves(&mut walk, &leaves, &mut checkpoints, evidence, store, &range).await?;
-        if walk.tree.size() < range.end {
-            return Err(Fault { index: walk.tree.size(), flaw: Flaw::Missing }.into());
-        }
-        if let Some(index) = store.unsearchable(range.clone()).await? {
-            return Err(Fault { index, flaw: Flaw::Unsearchable }.into());
-        }
+        so_far.take(Chunk { range: range.clone(), fault: None }).await?;
         progress(range.end, head.size);
     }
+    let SoFar { walk, checkpoints, .. } = so_far;
     check_head(&walk, &head, evidence)?;
     check_tail(store).await?;
     if let Some(ahead) = checkpoints.pending.first() {
         return Err(VerifyError::Behind { size: head.size, signed: ahead.size });
     }
-    Ok(Report { size: head.size, root: head.root, signed: checkpoints.signed, open: walk.open.len() })
+    let (size, signed) = (head.size, checkpoints.signed);
+    if evidence.keys.is_none() && signed == 0 && size > 0 {
+        return Err(VerifyError::Unsigned { size });
+    }
+    check_index(store).await?;
+    let unverified = if evidence.keys.is_some() { 0 } else { size - signed };
+    Ok(Report { size, root: head.root, signed, unverified, open: walk.open.len() })
+}
+
+/// A verification under way.
+struct SoFar<'a, S> {
+    store: &'a S,
+    keys: Option<&'a LogKeys>,
+    walk: Walk,
+    checkpoints: Checkpoints,
+}
+
+/// Entries that are verified together. Each reading ends where the one before found a fault, so that the fault that is
+/// told is the first.
+struct Chunk {
+    range: Range<u64>,
+    fault: Option<Fault>,
+}
+
+impl Chunk {
+    /// The rows before the first that is malformed.
+    async fn rows<T>(
+        &mut self,
+        read: impl AsyncFn(Range<u64>) -> Result<Vec<T>, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        loop {
+            match read(self.range.clone()).await {
+                Err(StoreError::Row { index }) if self.range.contains(&index) => {
+                    self.range.end = index;
+                    self.fault = Some(Fault { index, flaw: Flaw::Malformed });
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+impl<S: Store> SoFar<'_, S> {
+    async fn take(&mut self, mut chunk: Chunk) -> Result<(), VerifyError> {
+        let store = self.store;
+        let leaves = chunk.rows(async |range| store.leaves(range).await).await?;
+        let payloads = match self.keys {
+            Some(_) => chunk.rows(async |range| store.payloads(range).await).await?,
+            None => Vec::new(),
+        };
+        if let Some(index) = store.unsearchable(chunk.range.clone()).await? {
+            chunk.range.end = index + 1;
+            chunk.fault = Some(Fault { index, flaw: Flaw::Unsearchable });
+        }
+        let mut payloads = payloads.into_iter().peekable();
+        for stored in leaves.iter().take_while(|stored| stored.index < chunk.range.end) {
+            self.walk.step(stored)?;
+            if let Some(keys) = self.keys {
+                check_payload(keys, stored, payloads.next_if(|payload| payload.index == stored.index))?;
+            }
+            self.checkpoints.check(&self.walk)?;
+        }
+        let index = self.walk.tree.size();
+        if index < chunk.range.end {
+            return Err(Fault { index, flaw: Flaw::Missing }.into());
+        }
+        chunk.fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+}
+
+/// Holds what an entry says to its leaf, its place and its search tokens.
+fn check_payload(keys: &LogKeys, stored: &StoredLeaf, payload: Option<StoredPayload>) -> Result<(), Fault> {
+    let tokens = payload.as_ref().map(|payload| payload.tokens);
+    let entry = read::open(keys, stored, payload)?;
+    let fault = |flaw| Fault { index: entry.index, flaw };
+    let record = &entry.opened.record;
+    if seal::closes(entry.leaf.kind, record) != stored.closes {
+        return Err(fault(Flaw::Asked));
+    }
+    if !tokens.is_some_and(|tokens| seal::tokens_fit(keys, &entry.leaf, record, &tokens)) {
+        return Err(fault(Flaw::Tokens));
+    }
+    Ok(())
 }
 
 /// Checkpoints by size, those not yet reached.
@@ -98,40 +177,6 @@ impl Checkpoints {
     }
 }
 
-async fn check_leaves<S: Store>(
-    walk: &mut Walk,
-    leaves: &[StoredLeaf],
-    checkpoints: &mut Checkpoints,
-    evidence: &Evidence<'_>,
-    store: &S,
-    range: &Range<u64>,
-) -> Result<(), VerifyError> {
-    let Some(keys) = evidence.keys else {
-        for stored in leaves {
-            walk.step(stored)?;
-            checkpoints.check(walk)?;
-        }
-        return Ok(());
-    };
-    let mut payloads = store.payloads(range.clone()).await?.into_iter().peekable();
-    for stored in leaves {
-        walk.step(stored)?;
-        let payload = payloads.next_if(|payload| payload.index == stored.index);
-        let tokens = payload.as_ref().map(|payload| payload.tokens);
-        let entry = read::open(keys, stored, payload)?;
-        let fault = |flaw| Fault { index: entry.index, flaw };
-        let record = &entry.opened.record;
-        if seal::closes(entry.leaf.kind, record) != stored.closes {
-            return Err(fault(Flaw::Asked).into());
-        }
-        if !tokens.is_some_and(|tokens| seal::tokens_fit(keys, &entry.leaf, record, &tokens)) {
-            return Err(fault(Flaw::Tokens).into());
-        }
-        checkpoints.check(walk)?;
-    }
-    Ok(())
-}
-
 fn check_head(walk: &Walk, head: &Head, evidence: &Evidence<'_>) -> Result<(), VerifyError> {
     if walk.tree.root() != head.root || walk.tree.encode() != head.frontier {
         return Err(VerifyError::Root { size: head.size });
@@ -143,21 +188,28 @@ fn check_head(walk: &Walk, head: &Head, evidence: &Evidence<'_>) -> Result<(), V
     Ok(walk.settled_before(head.restarted)?)
 }
 
+/// The search index holds nothing but what entries bear. A part at a time, as the chunks of entries: a long reading keeps
+/// the write-ahead log from going back into the file.
+async fn check_index<S: Store>(store: &S) -> Result<(), VerifyError> {
+    let mut first = None;
+    for kind in TokenKind::ALL {
+        for part in (0..=u8::MAX).step_by(16) {
+            let index = store.misfiled(kind, part..=part | 15).await?;
+            first = first.into_iter().chain(index).min();
+        }
+    }
+    first.map_or(Ok(()), |index| Err(Fault { index, flaw: Flaw::Misfiled }.into()))
+}
+
 /// Nothing may lie beyond the head; while the log is being written, a later head may reach it.
 async fn check_tail<S: Store>(store: &S) -> Result<(), VerifyError> {
     loop {
         let before = store.head().await?;
-        let Some(index) = first_beyond(store, before.size).await? else { return Ok(()) };
+        let Some(index) = store.beyond(before.size).await? else { return Ok(()) };
         if store.head().await?.size == before.size {
             return Err(Fault { index, flaw: Flaw::Beyond }.into());
         }
     }
-}
-
-/// The first row at or after an index.
-pub(super) async fn first_beyond<S: Store>(store: &S, size: u64) -> Result<Option<u64>, StoreError> {
-    let beyond = store.leaves(size..u64::MAX).await?;
-    Ok(beyond.first().map(|leaf| leaf.index))
 }
 
 /// Why the log does not verify.
@@ -186,6 +238,11 @@ pub enum VerifyError {
         /// The checkpoint's.
         signed: u64,
     },
+    /// No signature covers any entry, and the keys are not at hand: anybody can have made all of it.
+    Unsigned {
+        /// The head's size.
+        size: u64,
+    },
     /// A checkpoint does not open.
     Note(super::checkpoint::NoteError),
     /// The database does not answer.
@@ -207,6 +264,10 @@ impl fmt::Display for VerifyError {
             Self::Behind { size, signed } => write!(
                 f,
                 "entry {size}: it is missing; the log ends here, and {signed} entries were signed: it was taken back"
+            ),
+            Self::Unsigned { size } => write!(
+                f,
+                "no signature covers any of the {size} entries: without the log's keys, hold it to a checkpoint that was kept"
             ),
             Self::Note(_) => f.write_str("a checkpoint does not open"),
             Self::Store(_) => f.write_str("the log cannot be read"),
@@ -234,16 +295,8 @@ impl From<StoreError> for VerifyError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Row { index } => Fault { index, flaw: Flaw::Malformed }.into(),
+            StoreError::Head => Self::Head,
             other => Self::Store(other),
-        }
-    }
-}
-
-impl From<ReadError> for VerifyError {
-    fn from(error: ReadError) -> Self {
-        match error {
-            ReadError::Store(source) => source.into(),
-            ReadError::Fault(fault) => fault.into(),
         }
     }
 }

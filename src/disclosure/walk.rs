@@ -40,6 +40,8 @@ pub enum Flaw {
     Tokens,
     /// The search index does not know it.
     Unsearchable,
+    /// The search index knows it by what it does not say.
+    Misfiled,
     /// It lies beyond the head.
     Beyond,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Flaw {
             Self::Asked => "its record names another question than it closes",
             Self::Tokens => "its search tokens are not those of its record",
             Self::Unsearchable => "the search index lacks it",
+            Self::Misfiled => "the search index has it under what it does not say",
             Self::Beyond => "it lies beyond the head",
         })
     }

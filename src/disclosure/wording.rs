@@ -10,6 +10,7 @@ use super::record::{Column, Record, RecordBuilder};
 use super::seal::Draft;
 use crate::domain::decide::Permit;
 use crate::domain::facts::Facts;
+use crate::domain::grant::known_part;
 use crate::domain::reason::{Denial, Reason};
 use crate::domain::request::ExchangeRequest;
 use crate::domain::vocabulary::Method;
@@ -80,7 +81,11 @@ pub(super) fn audited<'a>(known: &'a Known<'a>, describe: impl FnOnce(&mut Recor
 
 /// A refusal before anyone was asked.
 pub(super) fn refused(known: &Known<'_>, denial: &Denial, at: Timestamp) -> Draft {
-    let fields = known.fields.map(|fields| fields.join("\n")).unwrap_or_default();
+    // Names of fields only: what stands beyond them may be anything.
+    let named = known.of_method.zip(known.fields).map(|(method, fields)| {
+        join(fields.iter().map(|path| known_part(&method.output, path)).filter(|named| !named.is_empty()))
+    });
+    let fields = named.unwrap_or_default();
     let field = denial.field.as_deref().filter(|_| denial.reason == Reason::FieldsNotCovered);
     let withheld = field.map(|field| format!("{field} {}", denial.reason)).unwrap_or_default();
     let mut record = of_known(known);

@@ -16,11 +16,12 @@
 use std::sync::Arc;
 
 use super::catalogue::{Catalogue, Protocol};
-use super::grant::Trie;
+use super::grant::{Trie, known_part};
 use super::instrument::{Grant, Instrument, PartyKey};
 use super::party::Role;
 use super::reason::{Denial, NO_MESSAGE, Reason};
 use super::request::ExchangeRequest;
+use super::sheltered::Sheltered;
 use jiff::Timestamp;
 
 /// Names the first field of a request message that a trie does not grant.
@@ -43,8 +44,14 @@ pub struct Knowledge<'a> {
 pub struct Permit {
     request: ExchangeRequest,
     grant: Arc<Grant>,
-    answer: Option<Trie>,
+    narrowed: Option<Narrowed>,
     epoch: u64,
+}
+
+/// Less than the grant opens, because the caller asked for less.
+struct Narrowed {
+    answer: Trie,
+    sheltered: Sheltered,
 }
 
 /// A question that may not be asked, and why.
@@ -81,7 +88,7 @@ pub fn decide(request: ExchangeRequest, knowledge: &Knowledge<'_>) -> Result<Per
         Err(denial) => return refuse(request, denial, None),
     };
     match open(&request, instrument, knowledge.undeclared) {
-        Ok((grant, answer)) => Ok(Permit { request, grant, answer, epoch }),
+        Ok((grant, narrowed)) => Ok(Permit { request, grant, narrowed, epoch }),
         Err(denial) => {
             let purpose = instrument.purpose(&request.purpose);
             let text = Text {
@@ -112,7 +119,7 @@ fn open(
     request: &ExchangeRequest,
     instrument: &Instrument,
     undeclared: Undeclared,
-) -> Result<(Arc<Grant>, Option<Trie>), Denial> {
+) -> Result<(Arc<Grant>, Option<Narrowed>), Denial> {
     if instrument.purpose(&request.purpose).is_none() {
         return Err(Reason::PurposeUnknown.into());
     }
@@ -127,11 +134,11 @@ fn open(
         Ok(Some(path)) => return Err(Denial::field(Reason::FieldsNotCovered, path).citing(&*grant.article)),
         Err(()) => return Err(Denial::from(Reason::RequestMalformed).because(NO_MESSAGE)),
     }
-    let answer = match &request.fields {
+    let narrowed = match &request.fields {
         None => None,
         Some(fields) => Some(narrow(grant, fields)?),
     };
-    Ok((Arc::clone(grant), answer))
+    Ok((Arc::clone(grant), narrowed))
 }
 
 fn requester(request: &ExchangeRequest) -> PartyKey {
@@ -146,11 +153,15 @@ fn named(protocol: &Protocol, requester: PartyKey) -> bool {
         || versions.iter().flat_map(|version| &version.parties).any(|party| party.key() == Some(requester))
 }
 
-fn narrow(grant: &Grant, fields: &[Box<str>]) -> Result<Trie, Denial> {
+fn narrow(grant: &Grant, fields: &[Box<str>]) -> Result<Narrowed, Denial> {
     if let Some(path) = fields.iter().find(|path| !grant.answer.covers(path)) {
-        return Err(Denial::field(Reason::FieldsNotCovered, path.clone()).citing(&*grant.article));
+        // As much of it as is a name of a field; the rest may be anything.
+        let named = known_part(&grant.method.output, path);
+        let field = if named.is_empty() { "sluis-fields" } else { named };
+        return Err(Denial::field(Reason::FieldsNotCovered, field).citing(&*grant.article));
     }
-    grant.answer.narrow(fields).map_err(|_| Reason::RequestMalformed.into())
+    let answer = grant.answer.narrow(fields).map_err(|_| Denial::from(Reason::RequestMalformed))?;
+    Ok(Narrowed { sheltered: Sheltered::of(&answer), answer })
 }
 
 impl Permit {
@@ -166,12 +177,17 @@ impl Permit {
 
     /// The fields that may be released: the grant's, or fewer where the caller asked for less.
     pub fn answer(&self) -> &Trie {
-        self.answer.as_ref().unwrap_or(&self.grant.answer)
+        self.narrowed.as_ref().map_or(&self.grant.answer, |narrowed| &narrowed.answer)
+    }
+
+    /// What is left of them where the address is protected.
+    pub fn sheltered(&self) -> &Sheltered {
+        self.narrowed.as_ref().map_or(&self.grant.sheltered, |narrowed| &narrowed.sheltered)
     }
 
     /// True where the caller asked for less than the grant opens.
     pub fn narrowed(&self) -> bool {
-        self.answer.is_some()
+        self.narrowed.is_some()
     }
 
     /// The policy epoch that the decision saw.

@@ -13,5 +13,6 @@ pub mod party;
 pub mod reason;
 pub mod request;
 pub mod settle;
+pub mod sheltered;
 pub mod subject;
 pub mod vocabulary;

@@ -46,6 +46,8 @@ pub enum Reason {
     SourceUnavailable,
     /// The log cannot take the entry, so nothing leaves.
     DisclosureLogUnavailable,
+    /// The log that an auditor asks lacks an entry, or one is not what was written.
+    DisclosureLogDamaged,
     /// The source did not answer within the deadline.
     SourceTooSlow,
     /// The caller went away.
@@ -58,7 +60,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::CertificateRevoked,
         Self::CallerNotRegistered,
         Self::TokenRejected,
@@ -79,6 +81,7 @@ impl Reason {
         Self::MessageTooLarge,
         Self::SourceUnavailable,
         Self::DisclosureLogUnavailable,
+        Self::DisclosureLogDamaged,
         Self::SourceTooSlow,
         Self::Cancelled,
         Self::SourceAnswerInvalid,
@@ -108,6 +111,7 @@ impl Reason {
             Self::MessageTooLarge => "MESSAGE_TOO_LARGE",
             Self::SourceUnavailable => "SOURCE_UNAVAILABLE",
             Self::DisclosureLogUnavailable => "DISCLOSURE_LOG_UNAVAILABLE",
+            Self::DisclosureLogDamaged => "DISCLOSURE_LOG_DAMAGED",
             Self::SourceTooSlow => "SOURCE_TOO_SLOW",
             Self::Cancelled => "CANCELLED",
             Self::SourceAnswerInvalid => "SOURCE_ANSWER_INVALID",
@@ -147,6 +151,9 @@ impl Reason {
             Self::SourceThrottled => "try again later, and more slowly",
             Self::MessageTooLarge => "send a smaller message",
             Self::SourceUnavailable | Self::DisclosureLogUnavailable => "try again later",
+            Self::DisclosureLogDamaged => {
+                "have the operator keep the log as it is and run sluis log verify: an entry is missing or altered"
+            }
             Self::SourceTooSlow => "try again, with a longer deadline",
             Self::Cancelled => "nothing was released; ask again if you still need to know",
             Self::SourceAnswerInvalid | Self::Internal => "tell the gateway's operator the log index",

@@ -7,10 +7,8 @@ use jiff::tz::TimeZone;
 use super::catalogue::Catalogue;
 use super::decide::Permit;
 use super::facts::Facts;
-use super::grant::Trie;
 use super::instrument::Permission;
 use super::reason::{Denial, Reason};
-use super::vocabulary::{Sensitivity, rule};
 
 /// What may leave of one answer.
 pub enum Verdict {
@@ -18,13 +16,8 @@ pub enum Verdict {
     Nobody,
     /// All that the permit opens.
     All,
-    /// What the permit opens, without what tells where the person lives.
-    WithoutAddress {
-        /// The fields that stay.
-        answer: Trie,
-        /// The declared paths that hold an address.
-        withheld: Vec<Box<str>>,
-    },
+    /// What the permit opens, without what tells where the person lives: [`Permit::sheltered`].
+    WithoutAddress,
 }
 
 /// Judges an answer at the moment of its release.
@@ -43,7 +36,7 @@ pub fn settle(
     }
     about_the_person_asked_for(permit, facts)?;
     if protected(facts, now) && !permit.grant().permissions.contains(Permission::ProtectedAddress) {
-        return Ok(without_address(permit));
+        return Ok(Verdict::WithoutAddress);
     }
     Ok(Verdict::All)
 }
@@ -78,22 +71,10 @@ fn protected(facts: &Facts, now: Timestamp) -> bool {
     }
 }
 
-fn without_address(permit: &Permit) -> Verdict {
-    let all = permit.answer();
-    let tells_where = |field: &prost_reflect::FieldDescriptor| rule(field).sensitivity == Sensitivity::Address;
-    let mut withheld: Vec<Box<str>> = Vec::new();
-    for leaf in all.leaves().filter(|leaf| leaf.way.iter().any(tells_where)) {
-        let name = all.path(leaf.path);
-        if !withheld.iter().any(|known| &**known == name) {
-            withheld.push(name.into());
-        }
-    }
-    Verdict::WithoutAddress { answer: all.without(tells_where), withheld }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::fixture::*;
+    use super::super::sheltered::Sheltered;
     use super::*;
 
     fn facts(change: impl Fn(&mut Facts)) -> Facts {
@@ -106,7 +87,7 @@ mod tests {
         match settle(&permit("parking-offender", None), facts, &CATALOGUE, now()) {
             Ok(Verdict::Nobody) => Ok("nobody"),
             Ok(Verdict::All) => Ok("all"),
-            Ok(Verdict::WithoutAddress { .. }) => Ok("without address"),
+            Ok(Verdict::WithoutAddress) => Ok("without address"),
             Err(denial) => Err(denial.reason),
         }
     }
@@ -160,11 +141,10 @@ mod tests {
     #[test]
     fn what_stays_of_a_protected_person_tells_no_place() {
         let protected = facts(|facts| facts.protected_address = true);
-        let Ok(Verdict::WithoutAddress { answer, withheld }) =
-            settle(&permit("attest", None), &protected, &CATALOGUE, now())
-        else {
-            panic!("an address was to be withheld")
-        };
+        let permit = permit("attest", None);
+        let verdict = settle(&permit, &protected, &CATALOGUE, now());
+        assert!(matches!(verdict, Ok(Verdict::WithoutAddress)), "an address was to be withheld");
+        let Sheltered { answer, withheld } = permit.sheltered();
         assert!(answer.covers("person.name.last_names") && answer.covers("person.civil_states.code"));
         assert!(!answer.covers("person.main_residence.house_number"));
         assert!(withheld.iter().all(|path| path.starts_with("person.main_residence.")), "{withheld:?}");

@@ -23,6 +23,11 @@ const ED25519: &str = "1.3.101.112";
 pub struct KeyThumbprint([u8; 32]);
 
 impl KeyThumbprint {
+    /// The thumbprint of a `SubjectPublicKeyInfo` in DER.
+    pub fn of(key: &[u8]) -> Self {
+        Self(Sha256::digest(key).into())
+    }
+
     /// The hash.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
@@ -87,7 +92,7 @@ impl PeerCertificate {
         let spki = parsed.public_key();
         let not_after = parsed.validity().not_after.timestamp();
         Ok(Self {
-            key: KeyThumbprint(Sha256::digest(spki.raw).into()),
+            key: KeyThumbprint::of(spki.raw),
             certificate: Sha256::digest(der).into(),
             jwk: jwk_thumbprint(spki),
             issuer: parsed.issuer().as_raw().into(),

@@ -9,6 +9,7 @@ use prost::Message as _;
 
 use super::exchange::{self, Body, Bounds};
 use crate::audit::{Ledger, Question, list, present};
+use crate::disclosure::read::ReadError;
 use crate::disclosure::{Known, Receipt, Refused, Unlogged};
 use crate::domain::causes::causes;
 use crate::domain::reason::Reason;
@@ -33,6 +34,11 @@ impl Audit {
     /// A service on this log.
     pub fn new(gateway: Arc<Gateway>, ledger: Arc<dyn Ledger>) -> Self {
         Self { gateway, ledger }
+    }
+
+    /// Whether the key of a certificate is registered.
+    pub fn knows(&self, peer: &PeerCertificate) -> bool {
+        self.gateway.knows(peer)
     }
 
     /// Serves one question of at most `request_bytes` bytes.
@@ -76,7 +82,10 @@ impl Audit {
         let receipt = written.map_err(|_| Refused::unlogged(Unlogged::LogUnavailable))?;
         let page = list(&*self.ledger, &question).await.map_err(|error| {
             tracing::error!(error = causes(&error), "the log cannot be read for an auditor");
-            Refused::unlogged(Unlogged::LogUnavailable)
+            Refused::unlogged(match error {
+                ReadError::Fault(fault) => Unlogged::LogDamaged { index: fault.index },
+                ReadError::Store(_) => Unlogged::LogUnavailable,
+            })
         })?;
         let disclosures = page.entries.iter().map(present).collect();
         let response = ListDisclosuresResponse { disclosures, next_page_token: page.next, log_size: page.size };

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 use super::status::status;
+use crate::config::Limits;
 use crate::disclosure::{Receipt, Refused};
 use crate::domain::reason::Reason;
 use crate::domain::request::Metadata;
@@ -33,6 +34,13 @@ pub struct Bounds {
     pub request_bytes: usize,
     /// The longest that an exchange may take.
     pub deadline: Duration,
+}
+
+impl Bounds {
+    /// As the configuration says.
+    pub fn of(limits: &Limits) -> Self {
+        Self { request_bytes: limits.request_bytes, deadline: limits.deadline() }
+    }
 }
 
 /// Serves one exchange.

@@ -13,9 +13,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
+use super::admission::{Admission, Holder, Place};
 use super::exchange::{self, Body, Bounds};
 use super::services::Services;
 use crate::config::Limits;
@@ -39,8 +41,8 @@ pub struct Shared {
     pub tls: ArcSwap<ServerConfig>,
     /// Bounds.
     pub limits: Limits,
-    /// Connections that may still be opened.
-    pub connections: Arc<Semaphore>,
+    /// Who may hold a connection.
+    pub admission: Arc<Admission>,
     /// Turns true when the gateway drains.
     pub draining: watch::Receiver<bool>,
 }
@@ -95,15 +97,15 @@ pub async fn serve(worker: Arc<Worker>, mut dealt: tokio::sync::mpsc::Receiver<s
             stream = dealt.recv() => match stream {
                 None => break,
                 Some(stream) => {
-                    let Ok(permit) = Arc::clone(&worker.shared.connections).try_acquire_owned() else {
+                    let place = stream.peer_addr().ok().and_then(|address| {
+                        worker.shared.admission.enter(Holder::Address(address.ip()))
+                    });
+                    let Some(place) = place else {
                         metrics::counter!("sluis_connections_refused_total").increment(1);
                         continue;
                     };
                     let worker = Arc::clone(&worker);
-                    connections.spawn(async move {
-                        connection(&worker, stream).await;
-                        drop(permit);
-                    });
+                    connections.spawn(async move { connection(&worker, stream, place).await });
                 }
             },
             Some(_) = connections.join_next() => {}
@@ -115,31 +117,55 @@ pub async fn serve(worker: Arc<Worker>, mut dealt: tokio::sync::mpsc::Receiver<s
     }
 }
 
-async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream) {
+/// A connection, from its handshake to its end.
+async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream, shaking_hands: Place) {
+    let Some((stream, peer)) = handshake(worker, stream).await else { return };
+    let known = worker.gateway.knows(&peer);
+    let holder = if known { Holder::Key(*peer.key()) } else { Holder::Stranger };
+    let Some(_place) = worker.shared.admission.enter(holder) else {
+        metrics::counter!("sluis_connections_refused_total").increment(1);
+        return;
+    };
+    drop(shaking_hands);
+    let served = serve_connection(worker, stream, Arc::new(peer));
+    if known {
+        served.await;
+    } else {
+        // Long enough to be told that it is a stranger.
+        let _ = tokio::time::timeout(Duration::from_millis(worker.shared.limits.handshake_ms), served).await;
+    }
+}
+
+async fn handshake(
+    worker: &Worker,
+    stream: std::net::TcpStream,
+) -> Option<(TlsStream<TcpStream>, PeerCertificate)> {
     let limits = &worker.shared.limits;
-    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    let stream = TcpStream::from_std(stream).ok()?;
     let _ = stream.set_nodelay(true);
     let acceptor = TlsAcceptor::from(worker.shared.tls.load_full());
     let handshake = tokio::time::timeout(Duration::from_millis(limits.handshake_ms), acceptor.accept(stream));
     let Ok(Ok(stream)) = handshake.await else {
         metrics::counter!("sluis_handshakes_failed_total").increment(1);
-        return;
+        return None;
     };
     // A client that names no protocol may mean another one: nothing is said to it.
     if stream.get_ref().1.alpn_protocol() != Some(ALPN_H2) {
         metrics::counter!("sluis_handshakes_failed_total").increment(1);
-        return;
+        return None;
     }
-    let certificate = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
-    let Some(Ok(peer)) = certificate.map(|certificate| PeerCertificate::from_der(certificate)) else { return };
-    let peer = Arc::new(peer);
+    let peer = PeerCertificate::from_der(stream.get_ref().1.peer_certificates()?.first()?).ok()?;
     // Names are compared, never trusted: the key alone identifies.
     if let Some(system) = worker.gateway.policy.load().registry.system(peer.key())
         && !system.named_by(&peer)
     {
         tracing::info!(organisation = %system.organisation.id, system = %system.name, "a certificate bears another name");
     }
+    Some((stream, peer))
+}
 
+async fn serve_connection(worker: &Arc<Worker>, stream: TlsStream<TcpStream>, peer: Arc<PeerCertificate>) {
+    let limits = &worker.shared.limits;
     let service = service_fn(|request| {
         let (worker, peer) = (Arc::clone(worker), Arc::clone(&peer));
         // Boxed: the transport moves what it serves from hand to hand, and an exchange is large.
@@ -176,8 +202,7 @@ async fn respond(worker: &Worker, peer: &Arc<PeerCertificate>, request: Request<
     if Services::serve(request.uri().path()) {
         return worker.services.respond(peer, request).await;
     }
-    let limits = &worker.shared.limits;
-    let bounds = Bounds { request_bytes: limits.request_bytes, deadline: limits.deadline() };
+    let bounds = Bounds::of(&worker.shared.limits);
     exchange::serve(&worker.gateway, &worker.meters, peer, bounds, request).await
 }
 

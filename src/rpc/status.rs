@@ -33,6 +33,7 @@ pub const fn code(reason: Reason) -> Code {
         | Reason::SourceRefused => Code::PermissionDenied,
         Reason::SourceThrottled | Reason::MessageTooLarge => Code::ResourceExhausted,
         Reason::SourceUnavailable | Reason::DisclosureLogUnavailable => Code::Unavailable,
+        Reason::DisclosureLogDamaged => Code::DataLoss,
         Reason::SourceTooSlow => Code::DeadlineExceeded,
         Reason::Cancelled => Code::Cancelled,
         Reason::SourceAnswerInvalid | Reason::Internal => Code::Internal,
@@ -41,10 +42,10 @@ pub const fn code(reason: Reason) -> Code {
 
 /// The status of a refusal.
 pub fn status(refused: &Refused) -> Status {
-    tell(refused.denial(), refused.about(), refused.receipt())
+    tell(refused.denial(), refused.about(), refused.damaged(), refused.receipt())
 }
 
-fn tell(denial: &Denial, words: Option<&About>, receipt: Option<&Receipt>) -> Status {
+fn tell(denial: &Denial, words: Option<&About>, damaged: Option<u64>, receipt: Option<&Receipt>) -> Status {
     let mut about = HashMap::from([("remedy".to_owned(), denial.reason.remedy().to_owned())]);
     let mut say = |key: &str, text: Option<String>| {
         if let Some(text) = text {
@@ -56,6 +57,7 @@ fn tell(denial: &Denial, words: Option<&About>, receipt: Option<&Receipt>) -> St
     say("field", denial.field.as_deref().map(str::to_owned));
     say("cause", denial.cause.map(str::to_owned));
     say("article", denial.article.as_deref().map(str::to_owned));
+    say("damaged_entry", damaged.map(|index| index.to_string()));
     say("log_index", receipt.map(|receipt| receipt.index.to_string()));
     say("entry_id", receipt.map(|receipt| receipt.entry_id.to_string()));
 
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn every_reason_has_a_code_and_says_what_to_mend() {
         for reason in Reason::ALL {
-            let status = tell(&reason.into(), None, None);
+            let status = tell(&reason.into(), None, None, None);
             assert_ne!(status.code(), Code::Ok, "{reason}");
             let details = status.get_error_details();
             let info = details.error_info().unwrap();

@@ -1,7 +1,7 @@
 //! The log in one SQLite file: one connection writes, a few others read.
 
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, PoisonError};
 
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -33,8 +33,8 @@ struct Connections {
 impl SqliteStore {
     /// Opens the file for the gateway that writes it. There is one only: another is refused until this one is closed.
     pub async fn open(settings: SqliteSettings) -> Result<Self, OpenSqliteError> {
-        let alone = std::sync::Mutex::new(Some(settings.alone()?));
         settings.create()?;
+        let alone = std::sync::Mutex::new(Some(settings.alone()?));
         let mut writer = settings.writer().await?;
         prepare(&mut writer).await?;
         let readers = settings.readers();
@@ -91,7 +91,7 @@ async fn settle<T>(
 impl Store for SqliteStore {
     async fn head(&self) -> Result<Head, StoreError> {
         let row = sqlx::query(sql::HEAD).fetch_one(&self.0.readers).await.map_err(fault)?;
-        head(&row).map_err(fault)
+        head(&row)
     }
 
     async fn append(&self, batch: Batch<'_>) -> Result<Appended, StoreError> {
@@ -109,6 +109,12 @@ impl Store for SqliteStore {
     async fn payloads(&self, range: Range<u64>) -> Result<Vec<StoredPayload>, StoreError> {
         let query = sqlx::query(sql::PAYLOADS).bind(signed(range.start)).bind(signed(range.end));
         query.fetch_all(&self.0.readers).await.map_err(fault)?.iter().map(payload).collect()
+    }
+
+    async fn beyond(&self, size: u64) -> Result<Option<u64>, StoreError> {
+        let query = sqlx::query_scalar(sql::BEYOND).bind(signed(size));
+        let first: Option<i64> = query.fetch_one(&self.0.readers).await.map_err(fault)?;
+        Ok(first.map(unsigned))
     }
 
     async fn find(
@@ -130,6 +136,14 @@ impl Store for SqliteStore {
 
     async fn unsearchable(&self, range: Range<u64>) -> Result<Option<u64>, StoreError> {
         let query = sqlx::query_scalar(sql::UNSEARCHABLE).bind(signed(range.start)).bind(signed(range.end));
+        let first: Option<i64> = query.fetch_one(&self.0.readers).await.map_err(fault)?;
+        Ok(first.map(unsigned))
+    }
+
+    async fn misfiled(&self, kind: TokenKind, first: RangeInclusive<u8>) -> Result<Option<u64>, StoreError> {
+        // Longer than any token, so greater than all that begin with 255.
+        let end = first.end().checked_add(1).map_or(vec![u8::MAX; 17], |byte| vec![byte]);
+        let query = sqlx::query_scalar(sql::MISFILED).bind(kind as i64).bind(vec![*first.start()]).bind(end);
         let first: Option<i64> = query.fetch_one(&self.0.readers).await.map_err(fault)?;
         Ok(first.map(unsigned))
     }
@@ -190,7 +204,7 @@ async fn index(writer: &mut SqliteConnection, limit: u64) -> Result<u64, sqlx::E
         sqlx::query(sql::MOVE_INDEXED).bind(to).bind(indexed).execute(&mut *tx).await?;
         tx.commit().await?;
     }
-    Ok(unsigned(size - to))
+    Ok(unsigned(size.saturating_sub(to)))
 }
 
 /// The index first, then what it does not reach yet. Reading how far it reaches before looking
@@ -222,15 +236,16 @@ async fn find(
     Ok(found)
 }
 
-fn head(row: &SqliteRow) -> Result<Head, sqlx::Error> {
+fn head(row: &SqliteRow) -> Result<Head, StoreError> {
+    let number = |column: usize| natural(row.try_get(column).map_err(fault)?).ok_or(StoreError::Head);
     Ok(Head {
-        size: unsigned(row.try_get(0)?),
+        size: number(0)?,
         root: array(row, 1).unwrap_or_default(),
-        frontier: row.try_get(2)?,
+        frontier: row.try_get(2).map_err(fault)?,
         mac: array(row, 3).unwrap_or_default(),
-        restarted: unsigned(row.try_get(4)?),
-        epoch: unsigned(row.try_get(5)?),
-        checkpoint: row.try_get(6)?,
+        restarted: number(4)?,
+        epoch: number(5)?,
+        checkpoint: row.try_get(6).map_err(fault)?,
     })
 }
 
@@ -243,7 +258,10 @@ fn leaf(row: &SqliteRow) -> Result<StoredLeaf, StoreError> {
             leaf: array(row, 1)?,
             leaf_hash: array(row, 2)?,
             place: array(row, 3)?,
-            closes: closes.map(unsigned),
+            closes: match closes {
+                Some(asked) => Some(natural(asked)?),
+                None => None,
+            },
         })
     };
     read().ok_or(StoreError::Row { index })
@@ -264,8 +282,14 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// Of numbers that were asked for from 0 on.
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(u64::MAX)
+}
+
+/// Of numbers that anybody may have put there: the log writes none below 0.
+fn natural(number: i64) -> Option<u64> {
+    u64::try_from(number).ok()
 }
 
 /// An error of the hardware, a corrupt file, or a row that is there already (so was planted)

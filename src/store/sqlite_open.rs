@@ -42,8 +42,10 @@ impl SqliteSettings {
 
     /// Makes sure that nobody else writes, for as long as what it returns lives. A second gateway would be fenced off
     /// by the head, but only after it had taken the log away from the first.
+    ///
+    /// The file must be there: the lock lies beside the file itself, under whatever name it was opened.
     pub(super) fn alone(&self) -> Result<File, OpenSqliteError> {
-        let mut beside = self.file.as_os_str().to_owned();
+        let mut beside = self.file.canonicalize().map_err(OpenSqliteError::File)?.into_os_string();
         beside.push(".lock");
         // A file of its own: closing the database would drop SQLite's locks.
         let lock = own(OpenOptions::new().write(true).create(true).truncate(false)).open(beside);

@@ -25,6 +25,9 @@ pub const LEAVES: &str = "SELECT idx, leaf, leaf_hash, place, closes FROM log_en
 pub const PAYLOADS: &str =
     "SELECT idx, sealed, tokens FROM log_payload WHERE idx >= $1 AND idx < $2 ORDER BY idx";
 
+pub const BEYOND: &str = "SELECT min(idx) FROM (SELECT min(idx) AS idx FROM log_entry WHERE idx >= $1 \
+     UNION ALL SELECT min(idx) FROM log_payload WHERE idx >= $1)";
+
 pub const INDEXED: &str = "SELECT size FROM log_indexed WHERE id = 1";
 
 pub const UNINDEXED: &str =
@@ -52,6 +55,11 @@ pub const UNSEARCHABLE: &str = "SELECT min(p.idx) FROM log_payload p \
      AND substr(p.tokens, k.kind * 16 + 1, 16) <> zeroblob(16) \
      AND NOT EXISTS (SELECT 1 FROM log_search s WHERE s.kind = k.kind \
          AND s.token = substr(p.tokens, k.kind * 16 + 1, 16) AND s.idx = p.idx)";
+
+pub const MISFILED: &str = "SELECT min(s.idx) FROM log_search s \
+     WHERE s.kind = $1 AND s.token >= $2 AND s.token < $3 \
+     AND NOT EXISTS (SELECT 1 FROM log_payload p \
+         WHERE p.idx = s.idx AND substr(p.tokens, s.kind * 16 + 1, 16) = s.token)";
 
 /// The compare-and-swap that serialises every append. A row comes back where it was the expected head.
 const MOVE_HEAD: &str = "UPDATE log_head SET size = ?, root = ?, frontier = ?, mac = ?, \

@@ -92,8 +92,10 @@ impl Cage {
             &party.issued.key,
         );
         let token = token::mint(&party.token(), clock::now()).unwrap();
-        let entries =
-            log::ask(&client.unwrap(), &token, ListDisclosuresRequest::default(), usize::MAX).await.unwrap();
+        let entries = log::ask(&client.unwrap(), &token, ListDisclosuresRequest::default(), usize::MAX)
+            .await
+            .unwrap()
+            .entries;
         assert!(entries.len() > 20);
         let told: Vec<u8> = entries.iter().flat_map(prost::Message::encode_to_vec).collect();
         silent("what auditors are told", &told, &[]);

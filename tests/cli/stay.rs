@@ -69,6 +69,7 @@ fn a_demo_that_stays_can_be_played_with_and_verified() {
     let (mut going, told, endpoints) = demo(&folder.0);
     let [released, refused, size] = numbers(&told);
     metrics(&folder.0, released, refused);
+    let early = fs::read_to_string(folder.0.join("log.head")).unwrap();
     queries(&endpoints);
 
     let config = endpoints.text("config").to_owned();
@@ -83,7 +84,7 @@ fn a_demo_that_stays_can_be_played_with_and_verified() {
     while reloaded().as_array().unwrap().iter().filter(|entry| entry["kind"] == "CONFIG").count() < 2 {}
     going.signal("TERM");
     assert_eq!(going.wait(), Some(0), "it drains, and ends well");
-    tampered(&folder.0, &config, report["public_key"].as_str().unwrap());
+    tampered(&folder.0, &config, report["public_key"].as_str().unwrap(), &early);
 }
 
 /// `demo: R released, F refused, log verified at size N`.
@@ -120,11 +121,18 @@ fn queries(endpoints: &Endpoints) {
     let table = endpoints.query("audit-leuven", &["--subject", "84631230189"]);
     assert_eq!(table.exit, 0, "{}", table.err);
     assert!(table.out.contains("RELEASED") && table.out.contains("person.name.last_names"), "{}", table.out);
-    let json = endpoints.query("audit-leuven", &["--outcome", "PURPOSE_UNKNOWN", "--output", "json"]).json();
-    assert_eq!(json.as_array().unwrap().len(), 1);
-    assert_eq!(json[0]["kind"], "REFUSED");
-    let limited = endpoints.query("audit-leuven", &["--limit", "3", "--output", "json"]).json();
-    assert_eq!(limited.as_array().unwrap().len(), 3);
+    let whole = endpoints.query("audit-leuven", &["--outcome", "PURPOSE_UNKNOWN", "--output", "json"]);
+    assert_eq!(whole.err, "");
+    let json = whole.json();
+    assert_eq!((json.as_array().unwrap().len(), json[0]["kind"].as_str()), (1, Some("REFUSED")));
+    assert!(table.out.ends_with(" entries\n"), "{}", table.out);
+    let limited = endpoints.query("audit-leuven", &["--limit", "3", "--output", "json"]);
+    assert_eq!(limited.json().as_array().unwrap().len(), 3);
+    assert_eq!(limited.err, "sluis: stopped at --limit: there may be more entries\n");
+    let limited = endpoints.query("audit-leuven", &["--limit", "2"]);
+    assert!(limited.out.ends_with("\n2 entries, and there may be more: raise --limit\n"), "{}", limited.out);
+    let none = endpoints.query("audit-leuven", &["--limit", "0"]);
+    assert_eq!((none.exit, none.out.as_str()), (2, ""));
     let city = endpoints.query("stad-leuven", &[]);
     assert_eq!((city.exit, city.out.as_str()), (1, ""));
     assert!(city.err.contains("AUDITOR_ONLY"), "{}", city.err);
@@ -151,7 +159,7 @@ fn queries(endpoints: &Endpoints) {
 }
 
 /// On a copy that somebody changed, `verify` ends with 1 and names the first entry that does not fit.
-fn tampered(folder: &Path, config: &str, public_key: &str) {
+fn tampered(folder: &Path, config: &str, public_key: &str, early: &str) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let database = folder.join("log.db");
     let copy = folder.join("copy.db");
@@ -159,7 +167,9 @@ fn tampered(folder: &Path, config: &str, public_key: &str) {
         run(["log", "verify", "--database", file.to_str().unwrap(), "--public-key", key])
     };
     fs::copy(&database, &copy).unwrap();
-    assert_eq!(by_key(&copy, public_key).exit, 0);
+    let whole = by_key(&copy, public_key);
+    assert!(whole.exit == 0 && !whole.out.contains("NOT verified"), "{}", whole.out);
+    tail(&runtime, &copy, public_key, early);
     let swapped = "UPDATE log_entry SET leaf = (SELECT leaf FROM log_entry WHERE idx = 9) WHERE idx = 7";
     runtime.block_on(tamper(&copy, "DROP TRIGGER log_entry_no_update", swapped));
     let done = by_key(&copy, public_key);
@@ -173,6 +183,37 @@ fn tampered(folder: &Path, config: &str, public_key: &str) {
     assert!(done.err.contains("entry 6"), "{}", done.err);
     assert_eq!(by_key(&folder.join("none.db"), public_key).exit, 4);
     assert_eq!(by_key(&copy, "no+key").exit, 3);
+}
+
+/// With the public key alone, `verify` says of which entries at the end it knows nothing; where that is all of them, the
+/// log does not verify.
+fn tail(runtime: &tokio::runtime::Runtime, log: &Path, public_key: &str, early: &str) {
+    let (copy, note) = (log.with_extension("early"), log.with_extension("note"));
+    fs::copy(log, &copy).unwrap();
+    fs::write(&note, early).unwrap();
+    let by_key = |more: &[&str]| {
+        let mut words = vec!["log", "verify", "--database", copy.to_str().unwrap(), "--public-key", public_key];
+        words.extend(more);
+        run(words)
+    };
+    let size = by_key(&["--output", "json"]).json()["size"].as_u64().unwrap();
+    let signed: u64 = early.lines().nth(1).unwrap().parse().unwrap();
+    assert!(signed < size);
+
+    runtime.block_on(tamper(&copy, "PRAGMA user_version", "UPDATE log_head SET checkpoint = ''"));
+    let nothing = by_key(&[]);
+    assert_eq!((nothing.exit, nothing.out.as_str()), (1, ""));
+    assert!(nothing.err.contains("no signature covers"), "{}", nothing.err);
+
+    let kept = ["--checkpoint", note.to_str().unwrap()];
+    let table = by_key(&kept);
+    assert_eq!(table.exit, 0, "of a log in use a tail without signature is usual: {}", table.err);
+    assert!(table.out.starts_with(&format!("log verified at size {signed}\n")), "{}", table.out);
+    let told = format!("NOT verified: the last {} of {size} entries", size - signed);
+    assert!(table.out.contains(&told), "{}", table.out);
+    let json = by_key(&[&kept[..], &["--output", "json"]].concat()).json();
+    let numbers = ["verified_size", "unverified", "signed"].map(|key| json[key].as_u64().unwrap());
+    assert_eq!(numbers, [signed, size - signed, signed]);
 }
 
 async fn tamper(file: &Path, trigger: &'static str, change: &'static str) {

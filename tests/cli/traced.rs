@@ -71,8 +71,10 @@ async fn story(world: &World) {
     }
     let auditor = client(world, "audit-leuven");
     let request = ListDisclosuresRequest::default();
-    let found =
-        sluis::cli::log::ask(&auditor, &world.token("audit-leuven"), request, usize::MAX).await.unwrap();
+    let found = sluis::cli::log::ask(&auditor, &world.token("audit-leuven"), request, usize::MAX)
+        .await
+        .unwrap()
+        .entries;
     assert!(found.len() > 100);
 }
 

@@ -177,17 +177,22 @@ async fn each_question_is_an_entry_whatever_it_finds() {
     walk.hold_against_log(&world).await;
 }
 
-#[tokio::test]
-async fn a_log_that_cannot_be_read_is_unavailable_and_shows_nothing() {
-    let world = World::start("unreadable").await;
-    history(&world).await;
+/// An entry in the auditor's way is removed: the answer is not the rest.
+pub async fn damaged(world: &World, walk: &mut Walk) {
     let file = format!("sqlite://{}", world.config.log.database.display());
     let mut database = sqlx::SqliteConnection::connect(&file).await.unwrap();
-    sqlx::query("DROP TRIGGER log_payload_no_update").execute(&mut database).await.unwrap();
-    let tampered = "UPDATE log_payload SET sealed = zeroblob(length(sealed)) WHERE idx = 3";
-    sqlx::query(tampered).execute(&mut database).await.unwrap();
-    let mut walk = Walk::new();
-    let outcome = question(&world, &Criteria::default()).await;
+    for statement in ["DROP TRIGGER log_entry_no_delete", "DELETE FROM log_entry WHERE idx = 3"] {
+        sqlx::query(statement).execute(&mut database).await.unwrap();
+    }
+    let outcome = question(world, &Criteria::default()).await;
     // It is the question's entry that says who wanted to see it.
-    walk.meet("tampered", outcome, Reason::DisclosureLogUnavailable, Logged::Nothing);
+    let refusal = walk.meet("damaged", outcome, Reason::DisclosureLogDamaged, Logged::Nothing);
+    assert_eq!(refusal.metadata["damaged_entry"], "3");
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_told_with_the_entry_and_shows_nothing() {
+    let world = World::start("damaged").await;
+    history(&world).await;
+    damaged(&world, &mut Walk::new()).await;
 }

@@ -6,13 +6,13 @@ use http::Request;
 use http_body_util::BodyExt as _;
 use hyper::client::conn::http2::Builder;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use sluis::cli::serve;
+use sluis::cli::{Exit, log, serve};
 use sluis::config::Config;
 use sluis::identity::tls::ALPN_H2;
 use sluis::rpc::audit::LIST_DISCLOSURES;
 use sluis::store::sqlite::{SqliteSettings, SqliteStore};
 
-use crate::log_common::{Trouble, Troubled};
+use crate::log_common::Troubled;
 use crate::raw::{Raw, tls, unregistered};
 use crate::spy::on_store;
 use crate::support::{Ask, PERSON, Plan, World};
@@ -46,12 +46,13 @@ async fn health_follows_the_log() {
     on_store(&mut world, store.clone()).await;
     let mut raw = Raw::open(&world, &world.setting.party("stad-leuven").unwrap().issued).await;
     assert_eq!(raw.send(CHECK, &[], WHOLE).await.body, SERVING);
-    store.meet(Trouble::Fails);
+    store.fill(true);
     world.call(&Ask::default()).await.unwrap_err();
     while raw.send(CHECK, &[], WHOLE).await.body != NOT_SERVING {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    world.call(&Ask::default()).await.unwrap();
+    // Nobody calls who is not serving: the log finds out by itself.
+    store.fill(false);
     while raw.send(CHECK, &[], WHOLE).await.body != SERVING {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -75,7 +76,15 @@ async fn a_lost_mark_is_accepted_where_the_configuration_says_so() {
     let mut world = World::start("lost-mark").await;
     world.call(&Ask::default()).await.unwrap();
     world.stop().await;
+    let kept = std::fs::read_to_string(&world.config.log.head).unwrap();
     std::fs::remove_file(&world.config.log.head).unwrap();
+    let unmarked = log::verify(&world.config, Vec::new()).await.err().unwrap();
+    assert_eq!(unmarked.exit, Exit::Fault);
+    assert!(unmarked.message.contains("high-water mark"), "{}", unmarked.message);
+    assert!(
+        log::verify(&world.config, vec![kept]).await.is_ok(),
+        "a checkpoint that was kept stands in for it"
+    );
     let refused = serve::start(world.config.clone()).await.err().unwrap();
     assert!(refused.message.contains("log.accept_missing_mark = true"), "{}", refused.message);
 
@@ -111,10 +120,27 @@ async fn what_a_stranger_sends_is_not_waited_for() {
     let connecting = Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream));
     let (mut sender, connection) = connecting.await.unwrap();
     tokio::spawn(connection);
-    for path in [PERSON, LIST_DISCLOSURES] {
+    for path in [PERSON, LIST_DISCLOSURES, "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"] {
         let request = Request::post(format!("https://localhost{path}")).body(Endless).unwrap();
         sender.ready().await.unwrap();
         let response = sender.send_request(request).await.unwrap();
         assert_eq!(response.headers()["grpc-status"], "16", "{path}");
     }
+}
+
+/// Strangers who stay would take the places of others; who is known stays.
+#[tokio::test]
+async fn a_stranger_is_told_and_then_shown_out() {
+    let hasty = |text: String| format!("{text}\n[limits]\nhandshake_ms = 200\n");
+    let world = World::planned("shown-out", Plan { configure: hasty, ..Plan::default() }).await;
+    let caller = &world.setting.party("stad-leuven").unwrap().issued;
+    let mut known = Raw::open(&world, caller).await;
+    let stranger = unregistered(&world, "stranger");
+    let stream = tls(&world, &stranger, &[ALPN_H2]).await.unwrap();
+    let connecting = Builder::new(TokioExecutor::new()).handshake::<_, Endless>(TokioIo::new(stream));
+    let (sender, connection) = connecting.await.unwrap();
+    let _ = connection.await;
+    assert!(sender.is_closed());
+    let health = known.begin("/grpc.health.v1.Health/Check", &b"\0\0\0\0\0"[..]).await;
+    assert_eq!(health.status(), 200, "who was there before is there still");
 }

@@ -9,6 +9,7 @@ use sluis::domain::reason::Reason;
 use sluis::rpc::audit::LIST_DISCLOSURES;
 use tonic_types::StatusExt as _;
 
+use crate::audit::damaged;
 use crate::raw::{Raw, revoke, unregistered};
 use crate::registers::{malformed_cases, malformed_numbers};
 use crate::support::{Ask, ISOLATION, PERSON, PIETER, World};
@@ -30,6 +31,7 @@ async fn every_reason_has_its_code_its_details_and_its_entry() {
     walk.hold_against_log(&world).await;
     own_fault(&mut world, &mut walk).await;
     log_unavailable(&mut world, &mut walk).await;
+    damaged(&world, &mut walk).await;
 
     // Whoever went away hears nothing: the log alone names this one.
     walk.seen.extend(cancelled().await);
@@ -252,6 +254,14 @@ async fn fields(world: &World, walk: &mut Walk) {
     );
     assert_eq!(refusal.metadata["field"], "person.civil_states.code");
     assert_eq!(refusal.metadata["article"], "first purpose");
+    // What is no name of a field may be anything: it is repeated nowhere.
+    let free = [("sluis-fields", "person.name.last_names,person.Kerkstraat_12,Jan.Janssens")];
+    let outcome = world.call(&Ask { more: &free, ..Ask::default() }).await;
+    let refusal = walk.meet("free text", outcome, Reason::FieldsNotCovered, Logged::Refused);
+    assert_eq!(refusal.metadata["field"], "person");
+    let entry = world.entry(refusal.log_index.unwrap()).await;
+    assert_eq!(entry.fields_requested, ["person.name.last_names", "person"]);
+    assert_eq!(entry.fields_withheld.iter().map(|one| &*one.field).collect::<Vec<_>>(), ["person"]);
 
     let city = Ask { who: "stad-leuven", purpose: "dwelling-quality", ..Ask::housing(PIETER) };
     for (what, ask, more, field) in [

@@ -43,6 +43,18 @@ struct Inner {
     seen: Mutex<Vec<HeaderMap>>,
     arrived: Semaphore,
     go: Semaphore,
+    dropped: Semaphore,
+}
+
+/// A question that is being answered; who asked may go away meanwhile.
+struct Answering(Arc<Inner>, bool);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if !self.1 {
+            self.0.dropped.add_permits(1);
+        }
+    }
 }
 
 impl Spy {
@@ -57,8 +69,13 @@ impl Spy {
             TlsAcceptor::from(Arc::new(tls::source_server_config(&own, &authorities, &[alpn]).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let inner =
-            Arc::new(Inner { says, seen: Mutex::default(), arrived: Semaphore::new(0), go: Semaphore::new(0) });
+        let inner = Arc::new(Inner {
+            says,
+            seen: Mutex::default(),
+            arrived: Semaphore::new(0),
+            go: Semaphore::new(0),
+            dropped: Semaphore::new(0),
+        });
         tokio::spawn(serve_all(listener, acceptor, Arc::clone(&inner)));
         Self { address, inner }
     }
@@ -67,6 +84,11 @@ impl Spy {
     pub async fn question(&self) -> HeaderMap {
         self.inner.arrived.acquire().await.unwrap().forget();
         self.inner.seen.lock().unwrap().pop().unwrap()
+    }
+
+    /// Waits until it is told that nobody wants an answer any more.
+    pub async fn gone(&self) {
+        self.inner.dropped.acquire().await.unwrap().forget();
     }
 
     /// Lets it answer one more question.
@@ -99,8 +121,10 @@ async fn respond(
     let (head, body) = request.into_parts();
     let _ = body.collect().await;
     inner.seen.lock().unwrap().push(head.headers);
+    let mut answering = Answering(Arc::clone(&inner), false);
     inner.arrived.add_permits(1);
     inner.go.acquire().await.unwrap().forget();
+    answering.1 = true;
     let mut response = match &inner.says {
         Says::File(insz) => {
             let file =

@@ -9,9 +9,9 @@ use sluis::rpc::audit::LIST_DISCLOSURES;
 use sluis::sandbox::{Played, Trouble, UNDECLARED};
 use sluis::store::sqlite::{SqliteSettings, SqliteStore};
 
-use crate::log_common::{self, Troubled};
+use crate::log_common::Troubled;
 use crate::spy::{Says, Spy, instead_of, on_store};
-use crate::support::{Ask, HOUSING, PIETER, World};
+use crate::support::{ANNELIES, Ask, HOUSING, PIETER, World};
 use crate::walk::{Logged, Walk, kind_of};
 
 /// What every trouble of a source comes to, over MAGDA and over gRPC. `None`: an answer all the same.
@@ -89,14 +89,11 @@ pub async fn own_fault(world: &mut World, walk: &mut Walk) {
 }
 
 pub async fn log_unavailable(world: &mut World, walk: &mut Walk) {
-    world.stop().await;
-    let store = SqliteStore::open(SqliteSettings::new(&world.config.log.database)).await.unwrap();
-    let store = Troubled::new(store);
-    on_store(world, store.clone()).await;
+    let store = troubled(world).await;
     let auditor = (world.client("audit-leuven"), world.token("audit-leuven"));
     let before = world.sandbox.questions(Played::Magda);
+    store.fill(true);
     for what in ["ask", "refuse", "audit"] {
-        store.meet(log_common::Trouble::Fails);
         let outcome = match what {
             "ask" => world.call(&Ask::default()).await,
             "refuse" => world.call(&Ask { purpose: "marketing", ..Ask::default() }).await,
@@ -104,7 +101,64 @@ pub async fn log_unavailable(world: &mut World, walk: &mut Walk) {
         };
         walk.meet(what, outcome, Reason::DisclosureLogUnavailable, Logged::Nothing);
     }
+    store.fill(false);
     assert_eq!(world.sandbox.questions(Played::Magda), before, "nobody was asked");
+}
+
+/// Has the gateway write its log through a store that fails on command.
+async fn troubled(world: &mut World) -> Troubled {
+    world.stop().await;
+    let store = SqliteStore::open(SqliteSettings::new(&world.config.log.database)).await.unwrap();
+    let store = Troubled::new(store);
+    on_store(world, store.clone()).await;
+    store
+}
+
+#[tokio::test]
+async fn a_log_that_fails_at_the_end_of_a_question_says_why_it_ended() {
+    // (whom the source answers about, what the question's closing entry says in the end)
+    for (about, kind, outcome) in [
+        (PIETER, "KIND_FAILED", Reason::DisclosureLogUnavailable),
+        (ANNELIES, "KIND_REFUSED", Reason::SourceAnswerInvalid),
+    ] {
+        let mut world = World::start("fails-at-the-end").await;
+        let spy = Spy::start(&world, Says::File(about)).await;
+        instead_of(&mut world, "housing", &spy).await;
+        let store = troubled(&mut world).await;
+        let ask = Ask::housing(PIETER);
+        let (answered, ()) = tokio::join!(world.call(&ask), async {
+            spy.question().await;
+            store.fill(true);
+            spy.answer();
+        });
+        let refusal = answered.unwrap_err();
+        assert_eq!(refusal.reason.as_deref(), Some("DISCLOSURE_LOG_UNAVAILABLE"), "{about}");
+        store.fill(false);
+        // The auditor's own entry comes after the one that was left over.
+        let entries = world.entries(ListDisclosuresRequest::default()).await;
+        let closed: Vec<_> = entries.iter().filter(|entry| entry.asked.is_some()).collect();
+        assert_eq!(closed.len(), 1, "{about}");
+        assert_eq!((kind_of(closed[0]), closed[0].outcome.as_str()), (kind, outcome.name()), "{about}");
+    }
+}
+
+#[tokio::test]
+async fn the_time_that_the_log_takes_is_the_callers() {
+    const PATIENCE: Duration = Duration::from_millis(500);
+    let mut world = World::start("slow-log").await;
+    let store = troubled(&mut world).await;
+    let (begun, go) = store.hold();
+    let hurried = Ask { more: &[("grpc-timeout", "500m")], ..Ask::default() };
+    let (answered, ()) = tokio::join!(world.call(&hurried), async {
+        begun.notified().await;
+        // The caller's time, which began before this, is over after this.
+        tokio::time::sleep(PATIENCE).await;
+        go.notify_one();
+    });
+    let mut walk = Walk::new();
+    walk.meet("slow log", answered, Reason::SourceTooSlow, Logged::Failed);
+    assert_eq!(world.sandbox.questions(Played::Magda), 0, "nobody was asked");
+    walk.hold_against_log(&world).await;
 }
 
 /// The caller goes away while the source is asked.
@@ -129,6 +183,34 @@ pub async fn cancelled() -> HashSet<Reason> {
     assert_eq!(gone.outcome, "CANCELLED");
     assert_eq!(kind_of(&world.entry(gone.asked.unwrap()).await), "KIND_ASKED");
     HashSet::from([Reason::Cancelled])
+}
+
+/// Nobody waits any longer, neither the caller nor its deadline: the source is told, on both wires.
+#[tokio::test]
+async fn a_source_is_told_when_nobody_waits_any_more() {
+    let mut world = World::start("told").await;
+    let housing = Spy::start(&world, Says::File(PIETER)).await;
+    let magda = Spy::start(&world, Says::Text(500, String::new())).await;
+    instead_of(&mut world, "housing", &housing).await;
+    instead_of(&mut world, "rijksregister", &magda).await;
+    for (spy, ask) in [(&housing, Ask::housing(PIETER)), (&magda, Ask::default())] {
+        let client = world.client(ask.who);
+        let (token, question) = (world.token(ask.who), world.question(ask.method, ask.subject));
+        let metadata = ask.metadata();
+        tokio::select! {
+            answered = client.call(ask.method, &token, &metadata, &question) => panic!("{:?}", answered.map(|_| ())),
+            _ = spy.question() => {}
+        }
+        drop(client);
+        spy.gone().await;
+        let hasty = [("grpc-timeout", "50m")];
+        let ask = Ask { more: &hasty, ..ask };
+        let (late, ()) = tokio::join!(world.call(&ask), async {
+            spy.question().await;
+            spy.gone().await;
+        });
+        assert_eq!(late.unwrap_err().reason.as_deref(), Some(Reason::SourceTooSlow.name()), "{}", ask.method);
+    }
 }
 
 async fn until_asked(world: &World) {

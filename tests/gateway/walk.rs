@@ -12,7 +12,7 @@ use tonic_types::StatusExt as _;
 use crate::support::{REPLACED, World};
 
 /// The codes of the design's table of errors.
-const CODES: [(Code, &[Reason]); 11] = [
+const CODES: [(Code, &[Reason]); 12] = [
     (Code::Unauthenticated, &[Reason::CertificateRevoked, Reason::CallerNotRegistered, Reason::TokenRejected]),
     (Code::InvalidArgument, &[Reason::RequestMalformed, Reason::SubjectMalformed, Reason::CaseMalformed]),
     (Code::NotFound, &[Reason::ProtocolUnknown, Reason::PurposeUnknown]),
@@ -30,6 +30,7 @@ const CODES: [(Code, &[Reason]); 11] = [
     ),
     (Code::ResourceExhausted, &[Reason::SourceThrottled, Reason::MessageTooLarge]),
     (Code::Unavailable, &[Reason::SourceUnavailable, Reason::DisclosureLogUnavailable]),
+    (Code::DataLoss, &[Reason::DisclosureLogDamaged]),
     (Code::DeadlineExceeded, &[Reason::SourceTooSlow]),
     (Code::Cancelled, &[Reason::Cancelled]),
     (Code::Internal, &[Reason::SourceAnswerInvalid, Reason::Internal]),

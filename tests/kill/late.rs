@@ -6,7 +6,7 @@
 //! high-water mark ahead of the database, and then refuses to open; this test does not wait for that.)
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use sluis::disclosure::keys::{Token, TokenKind};
@@ -88,6 +88,10 @@ impl Store for LateStore {
         self.inner.payloads(range).await
     }
 
+    async fn beyond(&self, size: u64) -> Result<Option<u64>, StoreError> {
+        self.inner.beyond(size).await
+    }
+
     async fn find(
         &self,
         kind: TokenKind,
@@ -104,5 +108,9 @@ impl Store for LateStore {
 
     async fn unsearchable(&self, range: Range<u64>) -> Result<Option<u64>, StoreError> {
         self.inner.unsearchable(range).await
+    }
+
+    async fn misfiled(&self, kind: TokenKind, first: RangeInclusive<u8>) -> Result<Option<u64>, StoreError> {
+        self.inner.misfiled(kind, first).await
     }
 }

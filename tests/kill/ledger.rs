@@ -46,7 +46,8 @@ impl Ledger {
     pub async fn read_on(&mut self, config: &Config) {
         let keys = Arc::new(LogKeys::load(&config.log.key).unwrap());
         let store = SqliteStore::open_to_read(SqliteSettings::new(&config.log.database)).await.unwrap();
-        let reader = Reader::new(store.clone(), keys);
+        // It searches for nothing, so it needs no months.
+        let reader = Reader::new(store.clone(), keys, Arc::default());
         let entries = reader.entries(self.0.len() as u64..reader.size().await.unwrap()).await.unwrap();
         self.0.extend(entries.iter().map(logged));
         store.close().await;

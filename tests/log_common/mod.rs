@@ -4,8 +4,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail loudly")]
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use sluis::disclosure::entry::Kind;
@@ -16,6 +17,8 @@ use sluis::disclosure::seal::Draft;
 use sluis::disclosure::store::{Appended, Batch, Head, Store, StoreError, StoredLeaf, StoredPayload};
 use sluis::disclosure::verify::{Evidence, Report, VerifyError, verify};
 use sluis::store::sqlite::{SqliteSettings, SqliteStore};
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::sync::Notify;
 
 pub const ORIGIN: &str = "test.example/disclosures";
@@ -78,6 +81,40 @@ impl Site {
     }
 }
 
+/// A log of 26 entries, all in the search index: 0 GENESIS, 1 CONFIG, then ASKED and RELEASED by turns about
+/// `subject 0` to `subject 9`, and at the end two questions before their answers: 22 and 23 ASKED, 24 closes 22, 25
+/// closes 23.
+pub async fn build(site: &Site) {
+    let store = site.store().await;
+    let log = site.open(store.clone()).await.unwrap();
+    for turn in 0..10 {
+        let subject = format!("subject {turn}");
+        let question = log.append(asked(&subject)).await.unwrap().index;
+        log.append(closing(Kind::Released, &subject, question)).await.unwrap();
+    }
+    for question in [log.append(asked("a")).await, log.append(asked("b")).await] {
+        log.append(closing(Kind::Released, "a", question.unwrap().index)).await.unwrap();
+    }
+    log.shutdown().await;
+    while store.index(1000).await.unwrap() > 0 {}
+    store.close().await;
+}
+
+/// Does to a database what its administrator may.
+pub async fn attack(database: &Path, sql: &'static str) {
+    let mut connection = SqliteConnectOptions::new().filename(database).connect().await.unwrap();
+    for statement in [
+        "DROP TRIGGER log_entry_no_update",
+        "DROP TRIGGER log_entry_no_delete",
+        "DROP TRIGGER log_payload_no_update",
+        "DROP TRIGGER log_payload_no_delete",
+        sql,
+    ] {
+        sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
+    }
+    sqlx::Connection::close(connection).await.unwrap();
+}
+
 /// A question about a made-up person.
 pub fn asked(subject: &str) -> Draft {
     let mut record = RecordBuilder::new();
@@ -102,6 +139,8 @@ pub fn config(detail: &str) -> Draft {
 pub enum Trouble {
     /// It fails, and nothing was written.
     Fails,
+    /// The same, and so do all after it until the store is emptied.
+    Fills,
     /// It fails, and everything was written.
     FailsAfterCommit,
     /// It fails, and so does reading the head back, this many times.
@@ -120,11 +159,26 @@ pub struct Troubled {
     pub inner: SqliteStore,
     pub troubles: Arc<Mutex<VecDeque<Trouble>>>,
     blind: Arc<Mutex<u32>>,
+    full: Arc<AtomicBool>,
+    rotten: Arc<AtomicBool>,
+    indexed: Arc<Notify>,
 }
 
 impl Troubled {
     pub fn new(inner: SqliteStore) -> Self {
-        Self { inner, troubles: Arc::default(), blind: Arc::default() }
+        let (troubles, blind) = (Arc::default(), Arc::default());
+        Self { inner, troubles, blind, full: Arc::default(), rotten: Arc::default(), indexed: Arc::default() }
+    }
+
+    /// From here on every append fails, and nothing is written; or none does.
+    pub fn fill(&self, full: bool) {
+        self.full.store(full, Ordering::SeqCst);
+    }
+
+    /// The search index is corrupt; returns what tells that it was to be extended.
+    pub fn rot(&self) -> Arc<Notify> {
+        self.rotten.store(true, Ordering::SeqCst);
+        self.indexed.clone()
     }
 
     pub fn meet(&self, trouble: Trouble) {
@@ -155,10 +209,17 @@ impl Store for Troubled {
     }
 
     async fn append(&self, batch: Batch<'_>) -> Result<Appended, StoreError> {
+        if self.full.load(Ordering::SeqCst) {
+            return Err(gone());
+        }
         let trouble = self.troubles.lock().unwrap().pop_front();
         match trouble {
             None => self.inner.append(batch).await,
             Some(Trouble::Fails) => Err(gone()),
+            Some(Trouble::Fills) => {
+                self.fill(true);
+                Err(gone())
+            }
             Some(Trouble::Breaks) => Err(StoreError::Broken("made to break".into())),
             Some(Trouble::FailsAfterCommit) => {
                 self.inner.append(batch).await?;
@@ -190,6 +251,10 @@ impl Store for Troubled {
         self.inner.payloads(range).await
     }
 
+    async fn beyond(&self, size: u64) -> Result<Option<u64>, StoreError> {
+        self.inner.beyond(size).await
+    }
+
     async fn find(
         &self,
         kind: TokenKind,
@@ -201,10 +266,18 @@ impl Store for Troubled {
     }
 
     async fn index(&self, limit: u64) -> Result<u64, StoreError> {
+        if self.rotten.load(Ordering::SeqCst) {
+            self.indexed.notify_one();
+            return Err(StoreError::Broken("made to break".into()));
+        }
         self.inner.index(limit).await
     }
 
     async fn unsearchable(&self, range: Range<u64>) -> Result<Option<u64>, StoreError> {
         self.inner.unsearchable(range).await
+    }
+
+    async fn misfiled(&self, kind: TokenKind, first: RangeInclusive<u8>) -> Result<Option<u64>, StoreError> {
+        self.inner.misfiled(kind, first).await
     }
 }

@@ -175,7 +175,7 @@ impl World {
     /// All entries that fit, asked as the auditor.
     pub async fn entries(&self, request: ListDisclosuresRequest) -> Vec<Disclosure> {
         let (client, token) = (self.client("audit-leuven"), self.token("audit-leuven"));
-        log::ask(&client, &token, request, usize::MAX).await.unwrap()
+        log::ask(&client, &token, request, usize::MAX).await.unwrap().entries
     }
 
     /// The entry of an index.

@@ -187,7 +187,7 @@ pub async fn tell(
 
     let (client, token) = login(setting, gateway, "audit-leuven")?;
     let request = ListDisclosuresRequest { case: CASE.to_owned(), ..ListDisclosuresRequest::default() };
-    let entries = log::ask(&client, &token, request, usize::MAX).await?;
+    let log::Found { entries, complete } = log::ask(&client, &token, request, usize::MAX).await?;
     let mut told = Told::default();
     for (number, (scene, method, ended)) in ends.iter().enumerate() {
         say(out, format_args!("{:>2}. {}", number + 1, scene.what))?;
@@ -212,9 +212,9 @@ pub async fn tell(
             say(out, format_args!("    This is not how it should end"))?;
         }
     }
-    let about: Vec<_> = entries.into_iter().filter(|entry| entry.subject_asked == ANNELIES).collect();
+    let entries = entries.into_iter().filter(|entry| entry.subject_asked == ANNELIES).collect();
     say(out, format_args!("\nWhat the auditor finds about the person with number {ANNELIES}:"))?;
-    log::show(&about, Output::Table, out)
+    log::show(&log::Found { entries, complete }, Output::Table, out)
         .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))?;
     Ok(told)
 }

@@ -5,7 +5,7 @@ mod verify;
 
 use std::io::Write;
 
-pub use query::{QueryArgs, ask, show};
+pub use query::{Found, QueryArgs, ask, show};
 pub use verify::{VerifyArgs, verify};
 
 use super::Failure;

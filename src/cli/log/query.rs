@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use comfy_table::{Table, presets};
@@ -61,9 +62,9 @@ pub struct QueryArgs {
     /// Asked before this instant
     #[arg(long, value_name = "INSTANT")]
     pub until: Option<Timestamp>,
-    /// At most so many entries
-    #[arg(long, default_value_t = 1000)]
-    pub limit: usize,
+    /// At most so many entries; where it stops for this, it says so
+    #[arg(long, default_value = "1000")]
+    pub limit: NonZeroUsize,
     /// How to show them
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -90,13 +91,25 @@ pub(super) async fn run(args: &QueryArgs, out: &mut dyn Write) -> Result<(), Fai
         period_until: args.until.map(timestamp),
         ..ListDisclosuresRequest::default()
     };
-    let found = ask(&client, &args.token, request, args.limit).await?;
+    let found = ask(&client, &args.token, request, args.limit.get()).await?;
+    if !found.complete && args.output == Output::Json {
+        // Beside the entries, so that what reads them need not know of it.
+        let _ = writeln!(std::io::stderr(), "sluis: stopped at --limit: there may be more entries");
+    }
     show(&found, args.output, out)
         .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))
 }
 
 fn timestamp(time: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() }
+}
+
+/// What was found.
+pub struct Found {
+    /// The entries, lowest index first.
+    pub entries: Vec<Disclosure>,
+    /// There are no others. Otherwise there may be: the limit was reached before the end of the log.
+    pub complete: bool,
 }
 
 /// Asks page by page, until there is no more or `limit` is reached.
@@ -108,24 +121,27 @@ pub async fn ask(
     token: &str,
     mut request: ListDisclosuresRequest,
     limit: usize,
-) -> Result<Vec<Disclosure>, Failure> {
-    let mut found = Vec::new();
+) -> Result<Found, Failure> {
+    let mut entries = Vec::new();
     loop {
-        request.page_size = u32::try_from(limit.saturating_sub(found.len())).unwrap_or(u32::MAX);
+        request.page_size = u32::try_from(limit.saturating_sub(entries.len())).unwrap_or(u32::MAX);
         let reply = client.call(LIST_DISCLOSURES, token, &[], &request.encode_to_vec()).await;
         let reply = reply.map_err(|refusal| match &refusal.reason {
             Some(reason) => {
                 let down = refusal.status.code() == tonic::Code::Unavailable;
                 let exit = if down { Exit::Unavailable } else { Exit::Fault };
-                Failure::new(exit, format_args!("{reason}: {}", refusal.status.message()))
+                let damaged = refusal.metadata.get("damaged_entry");
+                let which = damaged.map(|index| format!(": entry {index}")).unwrap_or_default();
+                Failure::new(exit, format_args!("{reason}{which}: {}", refusal.status.message()))
             }
             None => Failure::unavailable(refusal.status.message()),
         })?;
         let page = ListDisclosuresResponse::decode(reply.message)
             .map_err(|_| Failure::unavailable("the gateway's answer cannot be read"))?;
-        found.extend(page.disclosures);
-        if page.next_page_token.is_empty() || found.len() >= limit {
-            return Ok(found);
+        entries.extend(page.disclosures);
+        let complete = page.next_page_token.is_empty();
+        if complete || entries.len() >= limit {
+            return Ok(Found { entries, complete });
         }
         request.page_token = page.next_page_token;
     }
@@ -135,9 +151,13 @@ pub async fn ask(
 ///
 /// # Errors
 /// Where `out` cannot be written.
-pub fn show(found: &[Disclosure], output: Output, out: &mut dyn Write) -> std::io::Result<()> {
+pub fn show(found: &Found, output: Output, out: &mut dyn Write) -> std::io::Result<()> {
+    let Found { entries, complete } = found;
     match output {
-        Output::Json => writeln!(out, "{:#}", found.iter().map(as_json).collect::<Value>()),
+        Output::Json => {
+            let entries = entries.iter().map(as_json).collect::<Value>();
+            writeln!(out, "{entries:#}")
+        }
         Output::Table => {
             let mut table = Table::new();
             table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header([
@@ -149,10 +169,11 @@ pub fn show(found: &[Disclosure], output: Output, out: &mut dyn Write) -> std::i
                 "under",
                 "released, withheld (-)",
             ]);
-            for entry in found {
+            for entry in entries {
                 table.add_row(row(entry));
             }
-            writeln!(out, "{table}\n{} entries", found.len())
+            let more = if *complete { "" } else { ", and there may be more: raise --limit" };
+            writeln!(out, "{table}\n{} entries{more}", entries.len())
         }
     }
 }

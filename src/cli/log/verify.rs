@@ -62,7 +62,8 @@ pub(super) async fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), Fa
         .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))
 }
 
-/// Verifies the log of a configuration, with its keys and its high-water mark.
+/// Verifies the log of a configuration, with its keys and its high-water mark. Where the mark is missing, `notes` must
+/// have something in its place: without either, a log that was taken back looks as good as the newest.
 ///
 /// # Errors
 /// Where it does not verify, or cannot be read.
@@ -72,7 +73,17 @@ pub async fn verify(config: &Config, mut notes: Vec<String>) -> Result<Verified,
     let mark = high_water::read(&config.log.head)
         .map_err(|error| Failure::configuration(format_args!("{}: {error}", config.log.head.display())))?;
     notes.extend(mark);
-    of(&config.log.database, &Evidence { verifier: &verifier, keys: Some(&keys), notes: &notes }).await
+    let evidence = Evidence { verifier: &verifier, keys: Some(&keys), notes: &notes };
+    let found = of(&config.log.database, &evidence).await?;
+    if notes.is_empty() && high_water::expected(found.report.size) {
+        let (mark, size) = (config.log.head.display(), found.report.size);
+        let missing = format_args!(
+            "the log does not verify: its {size} entries fit, and its high-water mark {mark} is missing, so that \
+             nothing tells whether they are all: give a --checkpoint that was kept"
+        );
+        return Err(Failure::new(Exit::Fault, missing));
+    }
+    Ok(found)
 }
 
 async fn of(database: &Path, evidence: &Evidence<'_>) -> Result<Verified, Failure> {
@@ -97,18 +108,29 @@ async fn of(database: &Path, evidence: &Evidence<'_>) -> Result<Verified, Failur
 
 fn show(verified: &Verified, output: Output, out: &mut dyn Write) -> std::io::Result<()> {
     let Verified { report, public_key } = verified;
-    let root = hex(&report.root);
+    let Report { size, signed, unverified, open, .. } = *report;
+    let (root, upto) = (hex(&report.root), size - unverified);
     match output {
         Output::Json => writeln!(
             out,
             "{:#}",
-            json!({ "verified": true, "size": report.size, "root": root, "signed": report.signed, "open": report.open, "public_key": public_key })
+            json!({ "verified": true, "verified_size": upto, "unverified": unverified, "size": size, "root": root, "signed": signed, "open": open, "public_key": public_key })
         ),
-        Output::Table => writeln!(
-            out,
-            "log verified at size {}\nroot        {root}\nsigned up to {}\nopen        {} questions\npublic key  {public_key}",
-            report.size, report.signed, report.open
-        ),
+        Output::Table => {
+            writeln!(out, "log verified at size {upto}")?;
+            if unverified > 0 {
+                writeln!(
+                    out,
+                    "NOT verified: the last {unverified} of {size} entries. No signature covers them, and without the \
+                     keys nothing else does;\nof a log in use these are the entries of about the last second. Hold it \
+                     to a newer --checkpoint"
+                )?;
+            }
+            writeln!(
+                out,
+                "root        {root}\nsigned up to {signed}\nopen        {open} questions\npublic key  {public_key}"
+            )
+        }
     }
 }
 

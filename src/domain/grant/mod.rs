@@ -19,6 +19,7 @@ use std::fmt;
 
 use prost_reflect::{Cardinality, FieldDescriptor, Kind as Declared, MessageDescriptor};
 
+pub use narrow::known_part;
 pub use path::{PathError, PathIndex, PathSet};
 
 /// A set of declared paths, compiled against the descriptor of a message. Immutable.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use prost_reflect::FieldDescriptor;
+use prost_reflect::{FieldDescriptor, MessageDescriptor};
 
 use super::compile::{Branch, Draft, compile, lay_out};
 use super::{Node, Opening, PathError, PathIndex, Trie};
@@ -53,6 +53,18 @@ impl Trie {
         let (root, _) = prune(self.root(), &drop);
         lay_out(self.message.clone(), self.paths.clone(), &root)
     }
+}
+
+/// The longest beginning of a path whose names are fields below `message`; empty where not even the first is.
+pub fn known_part<'p>(message: &MessageDescriptor, path: &'p str) -> &'p str {
+    let mut message = Some(message.clone());
+    let mut known = 0;
+    for name in path.split('.') {
+        let Some(field) = message.and_then(|message| message.get_field_by_name(name)) else { break };
+        message = field.kind().as_message().cloned();
+        known += name.len() + usize::from(known > 0);
+    }
+    path.get(..known).unwrap_or_default()
 }
 
 fn reaches(node: Node<'_>, path: &str) -> bool {

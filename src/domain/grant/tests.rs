@@ -182,3 +182,18 @@ fn can_be_shared_between_threads() {
     fn shared<T: Send + Sync + 'static>() {}
     shared::<Trie>();
 }
+
+#[test]
+fn of_a_path_as_much_is_known_as_names_fields() {
+    for (path, known) in [
+        ("inner.name", "inner.name"),
+        ("inner.deep.more.of.it", "inner.deep.more"),
+        ("by_number.value.name", "by_number.value.name"),
+        ("inner.Jan_Janssens", "inner"),
+        ("text.below", "text"),
+        ("Jan.Janssens", ""),
+        ("", ""),
+    ] {
+        assert_eq!(super::known_part(&everything(), path), known, "{path}");
+    }
+}

@@ -11,6 +11,7 @@ use super::parse::{Draft, DraftFlow};
 use super::permission::{Permission, Permissions, needed};
 use super::{Grant, PartyKey, Purpose};
 use crate::domain::grant::{Leaf, Trie};
+use crate::domain::sheltered::Sheltered;
 use crate::domain::vocabulary::{Method, Sensitivity, Vocabulary, rule};
 
 /// What a flow is looked up in.
@@ -56,6 +57,7 @@ pub(super) fn compile_flow(
         sources,
         fields_text: answer.trie.paths().join("\n").into(),
         request: request.trie,
+        sheltered: Sheltered::of(&answer.trie),
         answer: answer.trie,
         upstream: purpose.upstream.clone(),
         permissions,

@@ -22,6 +22,7 @@ use jiff::civil::Date;
 
 use super::grant::Trie;
 use super::party::{Kbo, OvoCode};
+use super::sheltered::Sheltered;
 use super::vocabulary::Method;
 
 pub use canonical::sha256_text;
@@ -111,6 +112,8 @@ pub struct Grant {
     pub request: Trie,
     /// The fields that an answer may hold.
     pub answer: Trie,
+    /// What is left of them where the address is protected.
+    pub sheltered: Sheltered,
     /// The paths of `answer`, as declared, one a line: for the log.
     pub fields_text: Box<str>,
     /// How the source knows this purpose.

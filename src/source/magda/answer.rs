@@ -52,8 +52,7 @@ impl Plan {
         if body.len() > limits.body {
             return Err(SourceError::AnswerTooLarge.into());
         }
-        let text = std::str::from_utf8(body).map_err(|_| INVALID)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text(body).ok_or(INVALID)?;
         if !text.chars().all(is_xml_char) {
             return Err(INVALID.into());
         }
@@ -64,6 +63,12 @@ impl Plan {
         }
         reading.gathered.finish(reading.content, asked)
     }
+}
+
+/// The text of a body, in UTF-8, without a byte-order mark.
+pub(super) fn text(body: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(body).ok()?;
+    Some(text.strip_prefix('\u{feff}').unwrap_or(text))
 }
 
 /// An element that is open.

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
-use super::answer::Limits;
+use super::answer::{Limits, text};
 use super::exception::Failure;
 use super::plan::Plan;
 use super::question::Envelope;
@@ -158,7 +158,7 @@ impl MagdaSource {
 
     fn is_signed(&self, body: &[u8]) -> Result<(), SourceError> {
         let Some(signatories) = &self.signatories else { return Ok(()) };
-        let signed = std::str::from_utf8(body).is_ok_and(|text| signatories.verify(text, &self.limits).is_ok());
+        let signed = text(body).is_some_and(|text| signatories.verify(text, &self.limits).is_ok());
         if signed {
             return Ok(());
         }

@@ -12,6 +12,9 @@ use quick_xml::reader::Reader;
 
 use super::Unsigned;
 
+/// Prefixes that may be bound at once; a signed answer has a handful.
+const MOST_BOUND: usize = 128;
+
 /// Prefixes and what they are bound to, the innermost last. The prefix of unprefixed elements is empty.
 #[derive(Clone, Default)]
 pub(super) struct Scope(Vec<(Box<str>, Box<str>)>);
@@ -22,8 +25,13 @@ impl Scope {
         self.0.iter().rev().find(|(known, _)| **known == *prefix).map_or("", |(_, uri)| uri)
     }
 
-    pub(super) fn bind(&mut self, prefix: &str, uri: &str) {
+    /// Binds one more. Their number is bounded: each element may stand among all that its ancestors bound.
+    pub(super) fn bind(&mut self, prefix: &str, uri: &str) -> Result<(), Unsigned> {
+        if self.0.len() >= MOST_BOUND {
+            return Err(Unsigned);
+        }
         self.0.push((prefix.into(), uri.into()));
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -57,10 +65,10 @@ pub(super) fn attributes<'a>(
         let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| Unsigned)?.into_owned();
         let name: &'a str = attribute.key.into_inner();
         match name.split_once(':') {
-            None if name == "xmlns" => scope.bind("", &value),
+            None if name == "xmlns" => scope.bind("", &value)?,
             None => attributes.push(Attribute { prefix: "", local: name, value }),
             Some(("xmlns", _)) if value.is_empty() => return Err(Unsigned),
-            Some(("xmlns", prefix)) => scope.bind(prefix, &value),
+            Some(("xmlns", prefix)) => scope.bind(prefix, &value)?,
             Some((prefix, local)) => attributes.push(Attribute { prefix, local, value }),
         }
     }
@@ -172,7 +180,7 @@ impl Form<'_> {
             escape(uri, true, &mut self.out);
             self.out.push('"');
             let uri: Box<str> = uri.into();
-            self.rendered.bind(prefix, &uri);
+            self.rendered.bind(prefix, &uri)?;
         }
         Ok(())
     }

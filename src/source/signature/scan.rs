@@ -49,7 +49,7 @@ pub(super) struct Scanned {
 }
 
 /// Elements with an id that are remembered; the header of a signed answer has a handful.
-const MOST_IDS: usize = 1024;
+const MOST_IDS: usize = 64;
 /// Parts that a signature may cover.
 const MOST_REFERENCES: usize = 16;
 

@@ -8,7 +8,7 @@ use crate::source::magda::Limits;
 fn form(element: &str, bound: &[(&str, &str)], inclusive: &[&str]) -> Option<String> {
     let mut scope = Scope::default();
     for (prefix, uri) in bound {
-        scope.bind(prefix, uri);
+        scope.bind(prefix, uri).unwrap();
     }
     canonical(element, &scope, inclusive, 16).ok()
 }
@@ -147,6 +147,27 @@ fn what_is_altered_does_not_verify() {
         assert_ne!(same, signed, "{what}: altered");
         assert_eq!(trusted.verify(&same, &Limits::default()), Ok(()), "{what}");
     }
+}
+
+/// Before a key has signed anything, a document costs no more than its size.
+#[test]
+fn an_unsigned_document_cannot_make_itself_dear() {
+    let ours = party();
+    let trusted = Signatories::of(std::slice::from_ref(&ours.certificate)).unwrap();
+    let many = |count: usize, one: &dyn Fn(usize) -> String| (0..count).map(one).collect::<Vec<_>>().concat();
+    let declarations = |level: usize| many(60, &|n| format!(" xmlns:p{level}x{n}=\"urn:{n}\""));
+    let nested = many(40, &|level| format!("<x{}>", declarations(level)));
+    let ids = |count| many(count, &|n| format!("<y Id=\"i{n}\"></y>"));
+    let sign = |content: &str| {
+        signer(&ours, Algorithm::RsaSha256, KeyReference::BinaryToken).sign(&message(content)).unwrap()
+    };
+    let deep = sign(&format!("{nested}{}", "</x>".repeat(40)));
+    assert_eq!(trusted.verify(&deep, &Limits::default()), Err(Unsigned), "bindings");
+    // In the body of a signed message they are nobody's business; before a signature there are few.
+    let within = sign(&ids(5000));
+    assert_eq!(trusted.verify(&within, &Limits::default()), Ok(()));
+    let before = within.replace("<wsse:BinarySecurityToken", &format!("{}<wsse:BinarySecurityToken", ids(100)));
+    assert_eq!(trusted.verify(&before, &Limits::default()), Err(Unsigned), "ids");
 }
 
 #[test]
