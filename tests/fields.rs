@@ -7,14 +7,18 @@ mod support;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use prost::Message as _;
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MessageDescriptor};
 use sluis::domain::grant::Trie;
+use sluis::domain::instrument::Upstream;
 use sluis::domain::vocabulary::{Fact, Method, Vocabulary, rule, xml_value};
-use sluis::source::magda::{Limits, Plan};
-use support::PIETER;
+use sluis::source::magda::{Envelope, Limits, Plan};
 use support::document::{Dom, official};
 use support::reader::{expected, specimen};
+use support::schema::validate;
+use support::{Folder, PIETER};
+use uuid::Uuid;
 
 fn methods() -> Vec<Arc<Method>> {
     let vocabulary = Vocabulary::embedded().unwrap();
@@ -119,4 +123,36 @@ fn official_answers_are_read_whole_as_an_independent_reader_reads_them() {
         }
     }
     assert_eq!(seen, 13 + 2 + 5);
+}
+
+/// A question for each choice that a service leaves, so that all that may be asked has been held against its schema.
+#[test]
+fn each_way_to_ask_fits_the_official_schema() {
+    let folder = Folder::new("ways-to-ask");
+    let vocabulary = Vocabulary::embedded().unwrap();
+    for (method, request) in [
+        ("SocialStatusService.GetSocialStatuses", "statuses: {name: 'A' date: '2026-01-01'}"),
+        (
+            "SocialStatusService.GetSocialStatuses",
+            "statuses: {name: 'A' period: {begin: '2026-01-01' end: '2026-02-01'} location: {name: 'Leuven'}}
+             statuses: {name: 'B' date: '2026-01-01' location: {postal_codes: {codes: ['3000', '3001']}}
+                        age: {minimum: 18 maximum: 65} parameters: {name: 'x' value: 'y'}}",
+        ),
+        ("LivingWageService.GetLivingWageAmounts", "year: 2025"),
+        ("LivingWageService.GetLivingWageAmounts", "year: 2025 current: true years_back: 3"),
+        ("DisabilityService.GetDisabilityFile", "reference_date: '2026-01-01'"),
+        ("DisabilityService.GetDisabilityFileByPeriod", "begin: '2025-01-01' end: '2026-01-01'"),
+    ] {
+        let method = vocabulary.method_by_name(&format!("sluis.ksz.v1.{method}")).unwrap();
+        let text = format!("insz: '{PIETER}' {request}");
+        let request = DynamicMessage::parse_text_format(method.input.clone(), &text).unwrap().encode_to_vec();
+        let upstream = Upstream { magda_identification: Some("a".into()), magda_quality_code: None };
+        let whole: Vec<_> = method.output.fields().map(|field| field.name().to_owned()).collect();
+        for granted in [&whole[..], &[]] {
+            let answer = Trie::compile(&method.output, granted).unwrap();
+            let at = Timestamp::UNIX_EPOCH;
+            let envelope = Envelope::write(method, &request, &answer, &upstream, Uuid::nil(), at).unwrap();
+            validate(&folder.0, method, std::str::from_utf8(&envelope.body).unwrap(), PIETER);
+        }
+    }
 }

@@ -13,6 +13,7 @@ pub mod child;
 pub mod document;
 pub mod flock;
 pub mod reader;
+pub mod schema;
 pub mod source;
 pub mod stage;
 

@@ -5,8 +5,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value
 
 use super::answer::is_xml_char;
 use crate::domain::grant::Trie;
-use crate::domain::vocabulary::{XmlName, XmlPath, xml_value};
-use crate::proto::options;
+use crate::domain::vocabulary::{Element, Flag, XmlName, XmlPath, xml_value};
 use crate::source::SourceError;
 use crate::source::signature::escape;
 
@@ -24,7 +23,7 @@ pub(super) struct Node<'o> {
 /// Fills a node with `elements`, about `message`; `answer` is what the permit opens.
 pub(super) fn fill<'o>(
     node: &mut Node<'o>,
-    elements: &'o [options::Element],
+    elements: &'o [Element],
     message: &DynamicMessage,
     answer: &Trie,
 ) -> Result<(), SourceError> {
@@ -54,7 +53,7 @@ pub(super) fn fill<'o>(
 }
 
 /// The messages that a group is about.
-fn groups(element: &options::Element, message: &DynamicMessage) -> Result<Vec<DynamicMessage>, SourceError> {
+fn groups(element: &Element, message: &DynamicMessage) -> Result<Vec<DynamicMessage>, SourceError> {
     if element.field.is_empty() {
         return Ok(vec![message.clone()]);
     }
@@ -66,11 +65,7 @@ fn groups(element: &options::Element, message: &DynamicMessage) -> Result<Vec<Dy
 }
 
 /// The texts of an element: none where its field is absent and nothing stands in its place.
-fn texts(
-    element: &options::Element,
-    message: &DynamicMessage,
-    answer: &Trie,
-) -> Result<Vec<String>, SourceError> {
+fn texts(element: &Element, message: &DynamicMessage, answer: &Trie) -> Result<Vec<String>, SourceError> {
     let value = &element.value;
     if !element.opened_by.is_empty() {
         let open = element.opened_by.iter().any(|path| answer.reaches(path));
@@ -106,14 +101,14 @@ fn values(path: &str, message: &DynamicMessage) -> Result<Vec<(FieldDescriptor, 
     }
 }
 
-fn flag(flag: bool, form: options::Flag) -> String {
+fn flag(flag: bool, form: Flag) -> String {
     match form {
-        options::Flag::Words => flag.to_string(),
-        options::Flag::Unspecified | options::Flag::Digits => u8::from(flag).to_string(),
+        Flag::Words => flag.to_string(),
+        Flag::Unspecified | Flag::Digits => u8::from(flag).to_string(),
     }
 }
 
-fn text(field: &FieldDescriptor, value: &Value, form: options::Flag) -> Result<String, SourceError> {
+fn text(field: &FieldDescriptor, value: &Value, form: Flag) -> Result<String, SourceError> {
     match (value, field.kind()) {
         (Value::String(text), _) if text.chars().all(is_xml_char) => Ok(text.clone()),
         (Value::Bool(value), _) => Ok(flag(*value, form)),
