@@ -311,6 +311,8 @@ async fn what_a_service_needs_is_asked_of_the_caller() {
         ("GetSocialStatuses", "statuses: {name: 'BIM_BVT'}"),
         ("GetLivingWageAmounts", "current: true"),
         ("GetDisabilityFile", ""),
+        ("GetDisabilityFile", "reference_date: 'today'"),
+        ("GetLivingWageAmounts", "year: 25"),
         ("GetUnemploymentBenefits", ""),
         ("GetUnemploymentBenefits", "paid_sums: {begin: '2023-01'}"),
     ] {

@@ -22,8 +22,8 @@ use sha2::{Digest, Sha256};
 pub use self::rule::{Fact, FieldRule, Sensitivity, rule, xml_value};
 pub use self::xml::{XmlName, XmlPath};
 use crate::proto::options;
-/// A part of a question over MAGDA, and how a flag in it is written.
-pub use crate::proto::options::{Element, Flag};
+/// A part of a question over MAGDA, the form of a value in it, and how a flag is written.
+pub use crate::proto::options::{Element, Flag, Form};
 
 /// Fields that lead from a message to one below it.
 pub type Way = Vec<FieldDescriptor>;

@@ -182,3 +182,27 @@ fn the_source_is_asked_for_no_more_than_is_granted() {
         asks(magda, &format!("name: 'x'|{granted}"), &written);
     }
 }
+
+#[test]
+fn a_value_has_the_form_that_the_source_takes() {
+    for (form, good, bad) in [
+        (
+            "DATE",
+            &["2026-01-31", "2024-02-29"][..],
+            &["2026-02-29", "2026-1-31", "2026-00-00", "31/01/2026", "vandaag", "2026-01-31T00:00"][..],
+        ),
+        ("MONTH", &["2026-01"], &["2026-13", "2026", "2026-01-01", "26-01"]),
+        ("YEAR", &["2026"], &["26", "20260", "jaar"]),
+        ("QUARTER", &["2024Q3"], &["2024Q5", "2024q3", "24Q3", "2024"]),
+        ("UNSPECIFIED", &["x"], &[]),
+    ] {
+        let magda = format!(r#"content: {{path: "Naam" field: "name" form: FORM_{form}}}"#);
+        for text in good {
+            asks(&magda, &format!("name: '{text}'"), &format!("<Inhoud><Naam>{text}</Naam></Inhoud>"));
+        }
+        for text in bad {
+            asks(&magda, &format!("name: '{text}'"), "QuestionMalformed");
+        }
+        asks(&magda, "", "<Inhoud></Inhoud>");
+    }
+}

@@ -5,7 +5,7 @@ use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value
 
 use super::answer::is_xml_char;
 use crate::domain::grant::Trie;
-use crate::domain::vocabulary::{Element, Flag, XmlName, XmlPath, xml_value};
+use crate::domain::vocabulary::{Element, Flag, Form, XmlName, XmlPath, xml_value};
 use crate::source::SourceError;
 use crate::source::signature::escape;
 
@@ -78,11 +78,27 @@ fn texts(element: &Element, message: &DynamicMessage, answer: &Trie) -> Result<V
     if !element.field.is_empty() {
         let found = values(&element.field, message)?;
         if !found.is_empty() {
-            let form = element.flag();
-            return found.into_iter().map(|(field, value)| text(&field, &value, form)).collect();
+            let texts = found.into_iter().map(|(field, value)| text(&field, &value, element.flag()));
+            let texts: Vec<_> = texts.collect::<Result<_, _>>()?;
+            let fitting = texts.iter().all(|text| fits(element.form(), text));
+            return if fitting { Ok(texts) } else { Err(SourceError::QuestionMalformed) };
         }
     }
     Ok(if value.is_empty() { Vec::new() } else { vec![value.clone()] })
+}
+
+/// Whether a text has that form.
+fn fits(form: Form, text: &str) -> bool {
+    let day = |text: &str| text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok();
+    match form {
+        Form::Unspecified => true,
+        Form::Date => day(text),
+        Form::Month => day(&format!("{text}-01")),
+        Form::Year => text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()),
+        Form::Quarter => text
+            .split_once('Q')
+            .is_some_and(|(year, quarter)| fits(Form::Year, year) && matches!(quarter, "1" | "2" | "3" | "4")),
+    }
 }
 
 /// The values of the field at the end of a path, that are there.
