@@ -1,11 +1,15 @@
 //! `sluis.toml`: what an operator sets. Unknown keys are refused; paths are relative to the file.
 
+mod source;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
+
+pub use source::{AnswerSignature, KeyReference, Signature, SignatureAlgorithm, Source, Wire};
 
 /// The gateway's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -32,6 +36,9 @@ pub struct Config {
     /// The sources, by the name that the vocabulary gives them.
     #[serde(default, rename = "source")]
     pub sources: Vec<Source>,
+    /// The file that all this was read from.
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 /// Addresses.
@@ -46,6 +53,10 @@ pub struct Listen {
     pub bound: Option<PathBuf>,
     /// Runtimes that serve connections. Default: one for each core.
     pub workers: Option<usize>,
+    /// Tell registered callers which services there are (`grpc.reflection`). Off unless set: who may ask knows its
+    /// service, and a partner's descriptors may not be everybody's.
+    #[serde(default)]
+    pub reflection: bool,
 }
 
 /// The gateway's own certificate. Whom it accepts stands in the registry.
@@ -83,92 +94,6 @@ const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 const fn default_append() -> u64 {
     2000
-}
-
-/// A source and how it is reached.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Source {
-    /// The name that the vocabulary gives it.
-    pub name: String,
-    /// Which wire it speaks.
-    pub wire: Wire,
-    /// `https://host:port`.
-    pub endpoint: String,
-    /// PEM certificates of those who issue its certificate.
-    pub ca: PathBuf,
-    /// PEM chain of the gateway's certificate at this source. Default: the gateway's own.
-    pub certificate: Option<PathBuf>,
-    /// PEM key of that certificate.
-    pub key: Option<PathBuf>,
-    /// How the gateway signs its questions. Default: not at all.
-    pub signature: Option<Signature>,
-    /// Whether an answer must be signed.
-    #[serde(default)]
-    pub answer_signature: AnswerSignature,
-    /// PEM certificates of those who may sign answers.
-    pub answer_signer: Option<PathBuf>,
-}
-
-/// A signature of the SOAP body of questions.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Signature {
-    /// PEM chain of the signing key.
-    pub certificate: PathBuf,
-    /// PEM key, RSA, readable by its owner alone.
-    pub key: PathBuf,
-    /// How it is made.
-    #[serde(default)]
-    pub algorithm: SignatureAlgorithm,
-    /// How it says whose key made it.
-    #[serde(default)]
-    pub key_reference: KeyReference,
-}
-
-/// How a signature is made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SignatureAlgorithm {
-    /// RSA with SHA-256.
-    #[default]
-    RsaSha256,
-    /// RSA with SHA-512.
-    RsaSha512,
-}
-
-/// How a signature says whose key made it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KeyReference {
-    /// WS-Security, the certificate as a token.
-    #[default]
-    BinaryToken,
-    /// WS-Security, the chain as a token.
-    PathToken,
-    /// XML Signature alone.
-    X509Data,
-}
-
-/// Whether an answer must be signed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AnswerSignature {
-    /// A signature is not looked at.
-    #[default]
-    None,
-    /// An answer without a good signature is none.
-    Required,
-}
-
-/// The protocol that a source speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Wire {
-    /// gRPC, as the gateway itself.
-    Grpc,
-    /// MAGDA's SOAP 02.00.
-    Magda,
 }
 
 /// Bounds. Every one has a default that fits a municipality.
@@ -235,13 +160,27 @@ impl Config {
     pub fn read(file: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(file)
             .map_err(|error| ConfigError(format!("{}: {error}", file.display())))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| {
+        Self::parse(file, &text)
+    }
+
+    /// What a text says that stands, or is to stand, in `file`.
+    ///
+    /// # Errors
+    /// Where it says something that it may not.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, ConfigError> {
+        let mut config: Self = toml::from_str(text).map_err(|error| {
             let line = error.span().map_or(0, |span| text.get(..span.start).map_or(0, count_lines));
             ConfigError(format!("{}:{}: {}", file.display(), line + 1, error.message()))
         })?;
         config.resolve(file.parent().unwrap_or(Path::new(".")));
+        file.clone_into(&mut config.file);
         config.check().map_err(|fault| ConfigError(format!("{}: {fault}", file.display())))?;
         Ok(config)
+    }
+
+    /// The file that it was read from.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     fn resolve(&mut self, base: &Path) {
@@ -257,7 +196,10 @@ impl Config {
         let of_sources = self.sources.iter_mut().flat_map(|source| {
             let signature = source.signature.as_mut().map(|own| [&mut own.certificate, &mut own.key]);
             let files = std::iter::once(&mut source.ca).chain(&mut source.certificate).chain(&mut source.key);
-            files.chain(&mut source.answer_signer).chain(signature.into_iter().flatten())
+            files
+                .chain(&mut source.descriptors)
+                .chain(&mut source.answer_signer)
+                .chain(signature.into_iter().flatten())
         });
         for path in paths.into_iter().chain(&mut self.listen.bound).chain(of_sources) {
             *path = base.join(&*path);
@@ -300,23 +242,6 @@ impl Config {
                 return Err(format!("source \"{}\": give both certificate and key, or neither", source.name));
             }
             source.check_signatures()?;
-        }
-        Ok(())
-    }
-}
-
-impl Source {
-    /// A signature that is asked for and never looked at would be worse than none.
-    fn check_signatures(&self) -> Result<(), String> {
-        let required = self.answer_signature == AnswerSignature::Required;
-        if required != self.answer_signer.is_some() {
-            return Err(format!(
-                "source \"{}\": write answer_signature = \"required\" and answer_signer = \"FILE\" together, or neither",
-                self.name
-            ));
-        }
-        if self.wire == Wire::Grpc && (required || self.signature.is_some()) {
-            return Err(format!("source \"{}\": only SOAP is signed: leave the signatures out", self.name));
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //! transport.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,7 @@ use crate::identity::token::TokenVerifier;
 use crate::identity::{self, Shown, Unidentified};
 use crate::minimise::probe::Probe;
 use crate::minimise::{self, Limits};
-use crate::source::Sources;
+use crate::source::{FactProbes, Sources};
 
 /// What a decision rests on, replaced as one.
 pub struct Policy {
@@ -38,6 +39,12 @@ pub struct Policy {
     pub registry: Arc<Registry>,
     /// The instruments.
     pub catalogue: Catalogue,
+    /// The vocabulary in which they are written.
+    pub vocabulary: Arc<Vocabulary>,
+    /// The methods of it, as they are served.
+    pub methods: Arc<Methods>,
+    /// The sources, for each runtime with connections of its own.
+    pub sources: Arc<[Sources]>,
     /// The policy epoch of the store from which on this holds.
     pub epoch: u64,
 }
@@ -72,10 +79,8 @@ impl Arrival<'_> {
 pub struct Gateway {
     /// The one door out.
     pub log: DisclosureLog,
-    /// The sources, with this runtime's own connections.
-    pub sources: Sources,
-    /// The methods that are served.
-    pub methods: Arc<Methods>,
+    /// Which of the runtimes this is: it asks over the connections of that number.
+    pub runtime: usize,
     /// What decisions rest on.
     pub policy: Arc<ArcSwap<Policy>>,
     /// The epoch of the policy, as it is replaced.
@@ -88,20 +93,54 @@ pub struct Gateway {
     pub clock: fn() -> Timestamp,
 }
 
-/// The methods that are served, each with where its requests name the data subject.
-pub struct Methods(HashMap<Box<str>, (Arc<Method>, Probe)>);
+/// The methods that are served.
+pub struct Methods(HashMap<Box<str>, Served>);
+
+/// A method, with what is read of its messages.
+struct Served {
+    method: Arc<Method>,
+    /// Where requests name the data subject.
+    subject: Probe,
+    /// Where answers tell what is judged.
+    facts: FactProbes,
+}
+
+/// A method of which something that must be read cannot be.
+#[derive(Debug)]
+pub struct Unprobed {
+    method: Box<str>,
+    source: PathError,
+}
+
+impl fmt::Display for Unprobed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: move the data subject, or what tells a fact, out of maps, groups and Any", self.method)
+    }
+}
+
+impl std::error::Error for Unprobed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
 
 impl Methods {
     /// All exchanges of a vocabulary.
     ///
     /// # Errors
-    /// Where a data subject stands at a place that cannot be probed.
-    pub fn of(vocabulary: &Vocabulary) -> Result<Self, PathError> {
+    /// Where a data subject or a fact stands at a place that cannot be probed.
+    pub fn of(vocabulary: &Vocabulary) -> Result<Self, Unprobed> {
         let served = vocabulary.methods().map(|method| {
-            let probe = Probe::compile(&method.input, &method.subject)?;
-            Ok((method.path.clone(), (Arc::clone(method), probe)))
+            let unprobed = |source| Unprobed { method: method.name.clone(), source };
+            let subject = Probe::compile(&method.input, &method.subject).map_err(unprobed)?;
+            let facts = FactProbes::of(method).map_err(unprobed)?;
+            Ok((method.path.clone(), Served { method: Arc::clone(method), subject, facts }))
         });
         served.collect::<Result<_, _>>().map(Self)
+    }
+
+    fn get(&self, path: &str) -> Result<&Served, Reason> {
+        self.0.get(path).ok_or(Reason::MethodUnknown)
     }
 }
 
@@ -120,11 +159,12 @@ impl Gateway {
         let began = Instant::now();
         let policy = self.policy.load_full();
         let caller = self.identify(&policy, peer, &arrival).await?;
-        let request = self.parse(caller, &arrival).await?;
+        let (request, facts) = self.parse(&policy, caller, &arrival).await?;
         let permit = self.decide(&policy, request).await?;
-        drop(policy);
         let asked = self.log.ask(permit).await?;
-        let withheld = self.retrieve(asked, arrival.left.saturating_sub(began.elapsed())).await?;
+        let left = arrival.left.saturating_sub(began.elapsed());
+        let withheld = self.retrieve(&policy, asked, facts, left).await?;
+        drop(policy);
         self.release(withheld, peer, &arrival).await
     }
 
@@ -163,11 +203,18 @@ impl Gateway {
         }
     }
 
-    async fn parse(&self, caller: Caller, arrival: &Arrival<'_>) -> Result<ExchangeRequest, Refused> {
-        match self.request(&caller, arrival) {
-            Ok(request) => Ok(request),
+    /// The question, and where its answer will tell what is judged.
+    async fn parse<'p>(
+        &self,
+        policy: &'p Policy,
+        caller: Caller,
+        arrival: &Arrival<'_>,
+    ) -> Result<(ExchangeRequest, &'p FactProbes), Refused> {
+        let served = policy.methods.get(arrival.path);
+        match served.map_err(Denial::from).and_then(|served| self.request(served, &caller, arrival)) {
+            Ok(parsed) => Ok(parsed),
             Err(denial) => {
-                let method = self.methods.0.get(arrival.path).map(|(method, _)| &**method);
+                let method = served.ok().map(|served| &*served.method);
                 let digest = arrival.body.as_ref().ok().map(|body| Sha256::digest(body).into());
                 let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata)
                     .asking(method, digest.as_ref());
@@ -176,22 +223,27 @@ impl Gateway {
         }
     }
 
-    fn request(&self, caller: &Caller, arrival: &Arrival<'_>) -> Result<ExchangeRequest, Denial> {
-        let (method, subject) = self.methods.0.get(arrival.path).ok_or(Reason::MethodUnknown)?;
+    fn request<'p>(
+        &self,
+        served: &'p Served,
+        caller: &Caller,
+        arrival: &Arrival<'_>,
+    ) -> Result<(ExchangeRequest, &'p FactProbes), Denial> {
         let body = arrival.body.as_ref().map_err(|&reason| reason)?;
-        let subject = subject
+        let subject = served
+            .subject
             .text(body, &Limits::default())
             .map_err(|_| Denial::from(Reason::RequestMalformed).because(NO_MESSAGE))?;
         let call = Call {
             asked_at: arrival.at,
-            method,
+            method: &served.method,
             metadata: &arrival.metadata,
             subject,
             body,
             digest: Sha256::digest(body).into(),
         };
         let rules = InszRules { test: self.test, today: brussels(arrival.at) };
-        ExchangeRequest::parse(caller, &call, rules)
+        Ok((ExchangeRequest::parse(caller, &call, rules)?, &served.facts))
     }
 
     async fn decide(&self, policy: &Policy, request: ExchangeRequest) -> Result<Permit, Refused> {
@@ -208,12 +260,21 @@ impl Gateway {
         }
     }
 
-    async fn retrieve(&self, asked: Asked, left: Duration) -> Result<Withheld, Refused> {
+    async fn retrieve(
+        &self,
+        policy: &Policy,
+        asked: Asked,
+        facts: &FactProbes,
+        left: Duration,
+    ) -> Result<Withheld, Refused> {
         // The log took all the time that there was: nobody waits for what the source would say.
         if left.is_zero() {
             return Err(self.log.fail(asked, Reason::SourceTooSlow).await);
         }
-        match self.sources.retrieve(asked, left).await {
+        let Some(sources) = policy.sources.get(self.runtime) else {
+            return Err(self.log.fail(asked, Reason::Internal).await);
+        };
+        match sources.retrieve(asked, facts, left).await {
             Ok(withheld) => Ok(withheld),
             Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),
         }

@@ -80,7 +80,8 @@ fn the_readme_lists_every_reason_with_its_code_and_remedy() {
 fn the_readme_lists_every_key_of_the_configuration() {
     let (readme, source) = (read("README.md"), read("src/config.rs"));
     let keys = quoted(&readme).flat_map(|key| key.split('.')).collect::<BTreeSet<_>>();
-    let structs = source.split("pub struct ConfigError").next().unwrap();
+    let structs =
+        [source.split("pub struct ConfigError").next().unwrap(), &read("src/config/source.rs")].concat();
     let declared = structs.lines().filter_map(|line| {
         let (name, _) = line.strip_prefix("    pub ")?.split_once(": ")?;
         let key = name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');

@@ -3,7 +3,7 @@
 
     python3 tests/readme.py target/debug/sluis
 
-Needs grpcio and grpcio-tools beside the python3 that runs it.
+Needs grpcio, grpcio-tools and buf-bin beside the python3 that runs it.
 """
 
 import os
@@ -17,12 +17,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def read_readme():
-    """The commands of the section on calling the gateway, its program, and what it says that is printed."""
+    """Of the section on calling the gateway: its commands and program, its words for a shell, and what each prints."""
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     section = text.split("\n## Ask the gateway\n")[1].split("\n## ")[0]
-    blocks = dict(re.findall(r"```(console|python|text)\n(.*?)```", section, re.DOTALL))
+    blocks = dict(re.findall(r"```(console|python|text|sh|json)\n(.*?)```", section, re.DOTALL))
     commands = [line.removeprefix("$ ") for line in blocks["console"].splitlines()]
-    return commands, blocks["python"], blocks["text"]
+    return commands, blocks["python"], blocks["sh"], blocks["text"] + blocks["json"]
 
 
 def demo(sluis, folder):
@@ -40,13 +40,13 @@ def demo(sluis, folder):
 
 def main():
     sluis = pathlib.Path(sys.argv[1]).resolve()
-    commands, program, expected = read_readme()
+    commands, program, shell, expected = read_readme()
     with tempfile.TemporaryDirectory(prefix="sluis-readme-") as place:
         folder = pathlib.Path(place)
         (folder / "proto").symlink_to(ROOT / "proto")
         (folder / "client.py").write_text(program, encoding="utf-8")
-        script = "\n".join(["set -e", *commands]).replace("DIR", str(folder / "demo"))
-        path = f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        script = "\n".join(["set -e", *commands, shell]).replace("DIR", str(folder / "demo"))
+        path = os.pathsep.join([str(pathlib.Path(sys.executable).parent), str(sluis.parent), os.environ["PATH"]])
         process = demo(sluis, folder / "demo")
         try:
             done = subprocess.run(
@@ -58,7 +58,7 @@ def main():
             ended = process.wait()
     if (done.returncode, done.stdout, ended) != (0, expected, 0):
         sys.exit(f"README.md says\n{expected}\nand it is, with status {done.returncode}\n{done.stdout}\ndemo: {ended}")
-    print("README.md: its client prints what it says")
+    print("README.md: its clients print what it says")
 
 
 if __name__ == "__main__":

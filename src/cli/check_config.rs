@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::output::Output;
-use super::{Exit, Failure, policy, sources};
+use super::sources::Reach;
+use super::{Exit, Failure, policy};
 use crate::clock;
 use crate::config::Config;
 use crate::disclosure::keys::LogKeys;
-use crate::domain::vocabulary::Vocabulary;
 
 /// Judge the configuration and all that it names, without serving
 #[derive(Debug, clap::Args)]
@@ -32,9 +32,8 @@ const ENACTED: &str = "every instrument in the folder counts as enacted and publ
 /// Where `serve` would not start, or an instrument is closed by a fault.
 pub fn run(args: &CheckConfigArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::read(&args.config).map_err(Failure::misconfigured)?;
-    let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
-    let loaded = policy::load(&config, &vocabulary)?;
-    sources::sources(&config, &vocabulary)?;
+    let reach = Reach::load(&config, 1, None)?;
+    let loaded = policy::load(&config, &reach.vocabulary)?;
     LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?;
 
     let now = clock::now();

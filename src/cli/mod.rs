@@ -8,8 +8,10 @@ pub mod output;
 pub mod pki;
 pub mod policy;
 pub mod protocol;
+mod runtimes;
 mod sandbox;
 pub mod serve;
+mod source;
 mod sources;
 pub mod token;
 
@@ -38,6 +40,7 @@ enum Command {
     Pki(pki::PkiArgs),
     Token(token::TokenArgs),
     Protocol(protocol::ProtocolArgs),
+    Source(source::SourceArgs),
     Log(log::LogArgs),
     Sandbox(sandbox::SandboxArgs),
 }
@@ -133,6 +136,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<(), Failure> {
             token::run(&args, now(), out).map_err(|error| Failure::new(error.exit(), causes(&error)))
         }
         Command::Protocol(args) => protocol::run(&args, out),
+        Command::Source(args) => source::run(&args, out),
         Command::Log(args) => log::run(&args, out),
         Command::Sandbox(args) => sandbox::run(&args, out),
     }

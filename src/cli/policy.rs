@@ -64,8 +64,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// What was loaded, for the log: hashes, no names of people.
-pub fn describe(loaded: &Loaded) -> String {
-    format!("catalogue {}", sha256_text(&loaded.catalogue.hash()))
+pub fn describe(loaded: &Loaded, vocabulary: &Vocabulary) -> String {
+    format!(
+        "catalogue {}, vocabulary {}",
+        sha256_text(&loaded.catalogue.hash()),
+        sha256_text(&vocabulary.hash())
+    )
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::output::Output;
-use super::{Exit, Failure};
+use super::{Exit, Failure, sources};
 use crate::clock;
+use crate::config::Config;
 use crate::domain::catalogue::{Catalogue, NotInForce};
 use crate::domain::instrument::{Grant, Instrument, InstrumentError, PartyKey, Permission, sha256_text};
 use crate::domain::vocabulary::Vocabulary;
@@ -34,7 +35,13 @@ enum ProtocolCommand {
 /// Where a file cannot be read, or is at fault.
 pub fn run(args: &ProtocolArgs, out: &mut dyn Write) -> Result<(), Failure> {
     let ProtocolCommand::Check(args) = &args.command;
-    let vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
+    let config = args.config.as_deref().map(Config::read).transpose().map_err(Failure::misconfigured)?;
+    let vocabulary = match &config {
+        Some(config) => sources::vocabulary(config)?,
+        None => Vocabulary::embedded().map_err(Failure::misconfigured)?,
+    };
+    let folder = args.dir.clone().or(config.map(|config| config.protocols));
+    let args = &CheckArgs { dir: folder, ..args.clone() };
     let catalogue = catalogue(args, &vocabulary).map_err(Failure::misconfigured)?;
     let sound = show(&catalogue, args.output, clock::now(), out)
         .map_err(|error| Failure::unavailable(format_args!("standard output: {error}")))?;
@@ -47,9 +54,12 @@ pub struct CheckArgs {
     /// The files to judge together; without any, all of the folder
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The folder of instruments
-    #[arg(long, value_name = "DIR", default_value = "protocols", conflicts_with = "files")]
-    pub dir: PathBuf,
+    /// The folder of instruments; without it, the configuration's, and without that `protocols`
+    #[arg(long, value_name = "DIR", conflicts_with = "files")]
+    pub dir: Option<PathBuf>,
+    /// A configuration, where instruments speak of descriptor sets that it names
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
     /// How to show the result
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -98,7 +108,11 @@ fn read_all(files: &[PathBuf]) -> Result<Vec<(String, String)>, Unreadable> {
 
 /// Loads the files and compiles them; what is wrong with one is in the catalogue.
 pub fn catalogue(args: &CheckArgs, vocabulary: &Vocabulary) -> Result<Catalogue, Unreadable> {
-    let files = if args.files.is_empty() { load(&args.dir)? } else { read_all(&args.files)? };
+    let files = if args.files.is_empty() {
+        load(args.dir.as_deref().unwrap_or(Path::new("protocols")))?
+    } else {
+        read_all(&args.files)?
+    };
     Ok(Catalogue::compile(&files, vocabulary))
 }
 
@@ -239,7 +253,7 @@ mod tests {
 
     fn published(output: Output) -> CheckArgs {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("protocols");
-        CheckArgs { files: Vec::new(), dir, output }
+        CheckArgs { files: Vec::new(), dir: Some(dir), config: None, output }
     }
 
     #[test]
@@ -276,7 +290,7 @@ mod tests {
     #[test]
     fn tells_faults_and_unreadable_files() {
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
-        let args = CheckArgs { files: vec![manifest], dir: PathBuf::new(), output: Output::Table };
+        let args = CheckArgs { files: vec![manifest], dir: None, config: None, output: Output::Table };
         let (sound, table) = shown(&args);
         assert!(!sound && table.contains("Cargo.toml:1: the file lacks the key `id`"), "{table}");
         assert!(load(Path::new("/nowhere")).unwrap_err().to_string().starts_with("/nowhere: "));

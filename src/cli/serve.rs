@@ -8,33 +8,30 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, watch};
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
-use super::{Failure, policy, sources::sources};
-use crate::audit::Ledger;
+use super::runtimes::{self, Blueprint};
+use super::sources::Reach;
+use super::{Failure, policy};
 use crate::clock;
 use crate::config::Config;
+use crate::disclosure::Log;
 use crate::disclosure::entry::Kind;
 use crate::disclosure::keys::LogKeys;
 use crate::disclosure::log::{Health, InForce, Settings};
 use crate::disclosure::record::{Column, RecordBuilder};
 use crate::disclosure::seal::Draft;
 use crate::disclosure::store::Store;
-use crate::disclosure::{DisclosureLog, Log};
 use crate::domain::causes::causes;
-use crate::domain::vocabulary::Vocabulary;
-use crate::gateway::{Gateway, Methods, Policy};
+use crate::gateway::Policy;
 use crate::identity::token::TokenVerifier;
 use crate::rpc::admission::Admission;
-use crate::rpc::audit::Audit;
-use crate::rpc::exchange::Bounds;
-use crate::rpc::listener::{self, Shared, Worker};
-use crate::rpc::services::Services;
+use crate::rpc::listener::{self, Shared};
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
-use crate::telemetry::{self, Meters};
+use crate::telemetry;
 
 /// Run the gateway
 #[derive(Debug, clap::Args)]
@@ -46,10 +43,8 @@ pub struct ServeArgs {
 
 /// Bearer tokens that are remembered at once.
 const TOKENS: usize = 65_536;
-/// Connections that wait for one runtime to take them.
-const DEALT: usize = 64;
 
-/// Runs until SIGTERM or SIGINT; SIGHUP reads the registry, certificates and instruments anew.
+/// Runs until SIGTERM or SIGINT; SIGHUP reads registry, certificates, instruments and sources anew.
 ///
 /// # Errors
 /// Where the gateway cannot start, or its listener breaks.
@@ -99,7 +94,10 @@ impl Signals {
         loop {
             tokio::select! {
                 _ = self.hangup.recv() => match running.reload().await {
-                    Ok(()) => tracing::info!("reloaded"),
+                    Ok(Reloaded { sources: Ok(()) }) => tracing::info!("reloaded"),
+                    Ok(Reloaded { sources: Err(failure) }) => {
+                        tracing::error!(%failure, "sources not reloaded: the old ones stand, with their descriptors; all else is reloaded");
+                    }
                     Err(failure) => {
                         tracing::error!(%failure, "not reloaded: the old registry and instruments stand");
                     }
@@ -118,16 +116,23 @@ pub struct Running {
     /// Where metrics and liveness are.
     pub metrics: Option<SocketAddr>,
     config: Config,
-    vocabulary: Arc<Vocabulary>,
     policy: Arc<ArcSwap<Policy>>,
     epoch: watch::Sender<u64>,
     shared: Arc<Shared>,
     drain: watch::Sender<bool>,
     log: Arc<Log>,
     threads: Vec<std::thread::JoinHandle<()>>,
-    /// One reload at a time, or an older policy could follow a newer one under its epoch.
-    reloading: Mutex<()>,
+    /// What the policy's sources were made of. Held while one reload goes on, or an older policy could follow a newer
+    /// one under its epoch.
+    reach: Mutex<Reach>,
     store: Option<SqliteStore>,
+}
+
+/// What a reload replaced beside registry and instruments.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// The sources with their descriptors, or why the old ones stand.
+    pub sources: Result<(), Failure>,
 }
 
 /// Starts a gateway on its SQLite log.
@@ -148,14 +153,17 @@ pub async fn start(config: Config) -> Result<Running, Failure> {
 /// Where a file, an address or the log cannot be used.
 pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, Failure> {
     telemetry::start_metrics();
-    let vocabulary = Arc::new(Vocabulary::embedded().map_err(Failure::misconfigured)?);
-    let loaded = policy::load(&config, &vocabulary)?;
+    let reach = Reach::load(&config, runtimes::count(&config), None)?;
+    let loaded = policy::load(&config, &reach.vocabulary)?;
     warn_of_broken(&loaded.catalogue);
     let keys = Arc::new(LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?);
     let settings = Settings {
         deadline: Duration::from_millis(config.log.deadline_ms),
         accept_missing_mark: config.log.accept_missing_mark,
-        policy: Some(InForce { registry: *loaded.registry.hash(), detail: policy::describe(&loaded) }),
+        policy: Some(InForce {
+            registry: *loaded.registry.hash(),
+            detail: policy::describe(&loaded, &reach.vocabulary),
+        }),
         ..Settings::new(&config.log.origin)
     };
     let log = Log::open(store.clone(), keys, config.log.head.clone(), settings, clock::now).await;
@@ -167,6 +175,9 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let policy = Arc::new(ArcSwap::from_pointee(Policy {
         registry: loaded.registry,
         catalogue: loaded.catalogue,
+        vocabulary: Arc::clone(&reach.vocabulary),
+        methods: Arc::clone(&reach.methods),
+        sources: Arc::clone(&reach.sources),
         epoch: *epochs.borrow(),
     }));
     let (drain, draining) = watch::channel(false);
@@ -183,8 +194,6 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
         log: Arc::clone(&log),
         ledger,
         health,
-        vocabulary: Arc::clone(&vocabulary),
-        methods: Arc::new(Methods::of(&vocabulary).map_err(Failure::misconfigured)?),
         policy: Arc::clone(&policy),
         epochs,
         tokens: Arc::new(TokenVerifier::new(&config.audience, TOKENS)),
@@ -200,14 +209,13 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
         gateway,
         metrics,
         config,
-        vocabulary,
         policy,
         epoch,
         shared,
         drain,
         log,
         threads,
-        reloading: Mutex::new(()),
+        reach: Mutex::new(reach),
         store: None,
     };
     running.announce()?;
@@ -269,87 +277,50 @@ fn warn_of_broken(catalogue: &crate::domain::catalogue::Catalogue) {
     }
 }
 
-/// What each runtime is built from.
-struct Blueprint {
-    log: Arc<Log>,
-    ledger: Arc<dyn Ledger>,
-    health: HealthServer<HealthService>,
-    vocabulary: Arc<Vocabulary>,
-    methods: Arc<Methods>,
-    policy: Arc<ArcSwap<Policy>>,
-    epochs: watch::Receiver<u64>,
-    tokens: Arc<TokenVerifier>,
-    shared: Arc<Shared>,
-    config: Config,
-}
-
-type Workers = (Vec<mpsc::Sender<std::net::TcpStream>>, Vec<std::thread::JoinHandle<()>>);
-
-impl Blueprint {
-    /// One thread for each runtime, each with its own connections to the sources.
-    fn workers(&self) -> Result<Workers, Failure> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let count = self.config.listen.workers.unwrap_or(cores).max(1);
-        let mut senders = Vec::with_capacity(count);
-        let mut threads = Vec::with_capacity(count);
-        for number in 0..count {
-            let worker = Arc::new(self.worker()?);
-            let (sender, dealt) = mpsc::channel(DEALT);
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                // What the log woke runs before what those wake in turn: answers to many calls then leave as one
-                // write, not each by itself.
-                .global_queue_interval(1)
-                .build()
-                .map_err(|error| Failure::unavailable(format_args!("no runtime: {error}")))?;
-            let thread = std::thread::Builder::new()
-                .name(format!("sluis-{number}"))
-                .spawn(move || runtime.block_on(listener::serve(worker, dealt)))
-                .map_err(Failure::unreachable)?;
-            senders.push(sender);
-            threads.push(thread);
-        }
-        Ok((senders, threads))
-    }
-
-    fn worker(&self) -> Result<Worker, Failure> {
-        let gateway = Arc::new(Gateway {
-            log: DisclosureLog::new(Arc::clone(&self.log), clock::now),
-            sources: sources(&self.config, &self.vocabulary)?,
-            methods: Arc::clone(&self.methods),
-            policy: Arc::clone(&self.policy),
-            epochs: self.epochs.clone(),
-            tokens: Arc::clone(&self.tokens),
-            test: self.config.test,
-            clock: clock::now,
-        });
-        let audit = Audit::new(Arc::clone(&gateway), Arc::clone(&self.ledger));
-        let services = Services::new(audit, self.health.clone(), Bounds::of(&self.shared.limits));
-        Ok(Worker { gateway, services, meters: Meters::new(), shared: Arc::clone(&self.shared) })
-    }
-}
-
 impl Running {
-    /// Reads registry, trust and instruments anew. What identifies callers is replaced as one, and only if all of
-    /// it can be used; an instrument that is broken closes alone. Raises the policy epoch first, so that no
-    /// answer that was settled under the old policy leaves after this.
+    /// Reads registry, trust, instruments and sources anew. What identifies callers is replaced as one, and only if
+    /// all of it can be used; so are the sources with their descriptors, by themselves, so that a partner's mistake
+    /// does not hold up a revocation; an instrument that is broken closes alone. Raises the policy epoch first, so
+    /// that no answer that was settled under the old policy leaves after this.
     ///
     /// # Errors
-    /// Where the old registry stays in force.
-    pub async fn reload(&self) -> Result<(), Failure> {
-        let _one_at_a_time = self.reloading.lock().await;
-        let loaded = policy::load(&self.config, &self.vocabulary)?;
+    /// Where the old registry stays in force, and with it all else.
+    pub async fn reload(&self) -> Result<Reloaded, Failure> {
+        let mut reach = self.reach.lock().await;
+        let (fresh, sources) = match self.reach_anew(&reach) {
+            Ok(fresh) => (Some(fresh), Ok(())),
+            Err(failure) => (None, Err(failure)),
+        };
+        let next = fresh.as_ref().unwrap_or(&reach);
+        let loaded = policy::load(&self.config, &next.vocabulary)?;
         warn_of_broken(&loaded.catalogue);
-        let detail = policy::describe(&loaded);
+        let detail = policy::describe(&loaded, &next.vocabulary);
         let mut record = RecordBuilder::new();
         record.text(Column::Detail, &detail).bytes(Column::RegistryHash, loaded.registry.hash());
         let draft = Draft::new(Kind::Config, record.build());
         self.log.raise_epoch(draft).await.map_err(Failure::unreachable)?;
         let epoch = self.log.epoch();
-        self.policy.store(Arc::new(Policy { registry: loaded.registry, catalogue: loaded.catalogue, epoch }));
+        self.policy.store(Arc::new(Policy {
+            registry: loaded.registry,
+            catalogue: loaded.catalogue,
+            vocabulary: Arc::clone(&next.vocabulary),
+            methods: Arc::clone(&next.methods),
+            sources: Arc::clone(&next.sources),
+            epoch,
+        }));
         self.shared.tls.store(loaded.tls);
         self.epoch.send_replace(epoch);
-        Ok(())
+        if let Some(fresh) = fresh {
+            *reach = fresh;
+        }
+        Ok(Reloaded { sources })
+    }
+
+    /// The sources that the configuration's file names now. Of all else it says, what it said at the start holds.
+    fn reach_anew(&self, old: &Reach) -> Result<Reach, Failure> {
+        let mut config = self.config.clone();
+        config.sources = Config::read(self.config.file()).map_err(Failure::misconfigured)?.sources;
+        Reach::load(&config, runtimes::count(&self.config), Some(old))
     }
 
     /// The last checkpoint that the log signed.

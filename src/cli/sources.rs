@@ -1,57 +1,168 @@
-//! The sources that a configuration names, each with connections of its own.
+//! The sources that a configuration names: the vocabulary in which they are asked, and the wires to them. Read and
+//! replaced as one, at the start and at each reload.
 
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustls::ClientConfig;
+use sha2::{Digest, Sha256};
 
 use super::{Failure, policy};
 use crate::config::{self, Config, SignatureAlgorithm, Source, Wire as WireKind};
-use crate::domain::vocabulary::Vocabulary;
+use crate::domain::vocabulary::{MAX_SET, Vocabulary};
+use crate::gateway::Methods;
 use crate::identity::tls::{self, ALPN_H2};
 use crate::source::magda::{self, MagdaSource};
 use crate::source::signature::{Algorithm, KeyReference, Signatories, Signer};
 use crate::source::{Connection, GrpcSource, Planned, Sources, Wire};
 
-/// Makes them; nothing is connected yet.
+/// What the gateway can ask, and how.
+pub struct Reach {
+    /// The gateway's own vocabulary and the partners' descriptor sets.
+    pub vocabulary: Arc<Vocabulary>,
+    /// The methods of it.
+    pub methods: Arc<Methods>,
+    /// For each runtime, the sources with connections of its own.
+    pub sources: Arc<[Sources]>,
+    made: Vec<Made>,
+}
+
+/// A source's wires, one for each runtime, and what they were made of.
+struct Made {
+    settings: Source,
+    /// Over the certificates and the keys.
+    files: [u8; 32],
+    wires: Vec<Arc<Wire>>,
+}
+
+impl Reach {
+    /// Reads all of it; nothing is connected yet. A source of which nothing changed since `old` keeps its connections.
+    ///
+    /// # Errors
+    /// Where a descriptor set, a certificate or an endpoint cannot be used. Then nothing of it is.
+    pub fn load(config: &Config, runtimes: usize, old: Option<&Self>) -> Result<Self, Failure> {
+        let vocabulary = vocabulary(config)?;
+        let methods = Methods::of(&vocabulary).map_err(Failure::misconfigured)?;
+        let kept = old.map_or(&[][..], |old| &old.made);
+        let made = config.sources.iter().map(|source| Made::new(config, source, runtimes, kept));
+        let made = made.collect::<Result<Vec<_>, _>>()?;
+        let sources = (0..runtimes).map(|runtime| {
+            let mut sources = Sources::default();
+            for one in &made {
+                if let Some(wire) = one.wires.get(runtime) {
+                    sources.insert(&one.settings.name, Arc::clone(wire));
+                }
+            }
+            sources
+        });
+        let sources = sources.collect();
+        Ok(Self { vocabulary: Arc::new(vocabulary), methods: Arc::new(methods), sources, made })
+    }
+}
+
+/// The gateway's own vocabulary, and the descriptor sets that the configuration names.
 ///
 /// # Errors
-/// Where a certificate or an endpoint cannot be used.
-pub fn sources(config: &Config, vocabulary: &Vocabulary) -> Result<Sources, Failure> {
-    let mut sources = Sources::default();
+/// Where a set cannot be read, or is refused; the message names source and file.
+pub fn vocabulary(config: &Config) -> Result<Vocabulary, Failure> {
+    let mut vocabulary = Vocabulary::embedded().map_err(Failure::misconfigured)?;
     for source in &config.sources {
-        let certificate = source.certificate.as_ref().unwrap_or(&config.tls.certificate);
-        let key = source.key.as_ref().unwrap_or(&config.tls.key);
-        let own = policy::credentials(certificate, key)?;
-        let authorities = tls::certificates(&policy::read(&source.ca)?).map_err(Failure::misconfigured)?;
-        let alpn: &[&[u8]] = match source.wire {
-            WireKind::Grpc => &[ALPN_H2],
-            WireKind::Magda => &[],
+        let Some(file) = &source.descriptors else { continue };
+        let refused = |error: &dyn std::fmt::Display| {
+            Failure::configuration(format_args!("source \"{}\": {}: {error}", source.name, file.display()))
         };
-        let client = tls::client_config(&own, &authorities, alpn).map_err(Failure::misconfigured)?;
-        let wrong = || {
-            Failure::configuration(format_args!(
-                "source \"{}\": write its endpoint as https://host:port",
-                source.name
-            ))
-        };
-        let wire = match source.wire {
-            WireKind::Grpc => {
-                let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
-                let connection = Connection::to(&endpoint, Arc::new(client)).ok_or_else(wrong)?;
-                let methods =
-                    vocabulary.methods().filter(|method| *method.source == source.name).map(|method| &**method);
-                let wire = GrpcSource::new(connection, &source.endpoint, config.limits.answer_bytes, methods);
-                Wire::Grpc(Box::new(wire.map_err(Failure::misconfigured)?))
-            }
-            WireKind::Magda => {
-                let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
-                let limits = magda::Limits { body: config.limits.answer_bytes, ..magda::Limits::default() };
-                let wire = MagdaSource::new(&endpoint, client, limits).map_err(|_| wrong())?;
-                let wire = with_signatures(wire, source)?;
-                Wire::Magda(Box::new(Planned::new(wire)))
-            }
-        };
-        sources.insert(&source.name, wire);
+        let set = read_set(file).map_err(|error| refused(&error))?;
+        vocabulary = vocabulary.with(&source.name, &set).map_err(|error| refused(&error))?;
+        let unasked = vocabulary.methods().find(|method| {
+            source.wire == WireKind::Magda && *method.source == *source.name && method.magda.is_none()
+        });
+        if let Some(method) = unasked {
+            return Err(refused(&format_args!(
+                "{}: the source is asked over MAGDA: say its question in `magda` of (sluis.options.v1.method)",
+                method.name
+            )));
+        }
     }
-    Ok(sources)
+    Ok(vocabulary)
+}
+
+/// The bytes of a descriptor set; of one that is too large, as many as tell that.
+///
+/// # Errors
+/// Where the file cannot be read.
+pub fn read_set(file: &Path) -> std::io::Result<Vec<u8>> {
+    let mut set = Vec::new();
+    File::open(file)?.take(MAX_SET as u64 + 1).read_to_end(&mut set)?;
+    Ok(set)
+}
+
+impl Made {
+    fn new(config: &Config, source: &Source, runtimes: usize, kept: &[Self]) -> Result<Self, Failure> {
+        let (certificate, key) = shown(config, source);
+        let client = tls_towards(config, source)?;
+        let mut files = Sha256::new();
+        let signing = source.signature.iter().flat_map(|own| [&own.certificate, &own.key]);
+        for file in [certificate, key, &source.ca].into_iter().chain(signing).chain(&source.answer_signer) {
+            files.update(Sha256::digest(policy::read(file)?));
+        }
+        let files = files.finalize().into();
+        // A wire knows no descriptors: those come with each question.
+        let settings = Source { descriptors: None, ..source.clone() };
+        let same = |old: &&Self| old.settings == settings && old.files == files && old.wires.len() == runtimes;
+        if let Some(old) = kept.iter().find(same) {
+            return Ok(Self { settings, files, wires: old.wires.clone() });
+        }
+        let wires = (0..runtimes).map(|_| wire(config, source, client.clone()).map(Arc::new));
+        Ok(Self { settings, files, wires: wires.collect::<Result<_, _>>()? })
+    }
+}
+
+/// Certificate and key that the gateway shows to a source.
+fn shown<'a>(config: &'a Config, source: &'a Source) -> (&'a PathBuf, &'a PathBuf) {
+    (
+        source.certificate.as_ref().unwrap_or(&config.tls.certificate),
+        source.key.as_ref().unwrap_or(&config.tls.key),
+    )
+}
+
+/// The gateway as client of a source.
+///
+/// # Errors
+/// Where a certificate or key cannot be used.
+pub fn tls_towards(config: &Config, source: &Source) -> Result<ClientConfig, Failure> {
+    let (certificate, key) = shown(config, source);
+    let own = policy::credentials(certificate, key)?;
+    let authorities = tls::certificates(&policy::read(&source.ca)?)
+        .map_err(|error| Failure::configuration(format_args!("{}: {error}", source.ca.display())))?;
+    let alpn: &[&[u8]] = match source.wire {
+        WireKind::Grpc => &[ALPN_H2],
+        WireKind::Magda => &[],
+    };
+    tls::client_config(&own, &authorities, alpn).map_err(Failure::misconfigured)
+}
+
+fn wire(config: &Config, source: &Source, client: ClientConfig) -> Result<Wire, Failure> {
+    let wrong = || {
+        Failure::configuration(format_args!(
+            "source \"{}\": write its endpoint as https://host:port",
+            source.name
+        ))
+    };
+    let endpoint = source.endpoint.parse().map_err(|_| wrong())?;
+    Ok(match source.wire {
+        WireKind::Grpc => {
+            let connection = Connection::to(&endpoint, Arc::new(client)).ok_or_else(wrong)?;
+            Wire::Grpc(Box::new(GrpcSource::new(connection, &source.endpoint, config.limits.answer_bytes)))
+        }
+        WireKind::Magda => {
+            let limits = magda::Limits { body: config.limits.answer_bytes, ..magda::Limits::default() };
+            let wire = MagdaSource::new(&endpoint, client, limits).map_err(|_| wrong())?;
+            let wire = with_signatures(wire, source)?;
+            Wire::Magda(Box::new(Planned::new(wire)))
+        }
+    })
 }
 
 /// Has questions signed and answers verified as the configuration says.

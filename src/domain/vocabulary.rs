@@ -2,6 +2,9 @@
 //!
 //! An instrument speaks in these words and cannot change them; it pins them by [`Method::descriptor_hash`].
 
+mod error;
+mod lint;
+mod partner;
 mod question;
 mod rule;
 #[cfg(test)]
@@ -9,7 +12,6 @@ mod tests;
 mod xml;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use prost::Message;
@@ -19,7 +21,10 @@ use prost_reflect::{
 };
 use sha2::{Digest, Sha256};
 
-pub use self::rule::{Fact, FieldRule, Sensitivity, rule, xml_value};
+pub use self::error::VocabularyError;
+pub use self::lint::{Finding, lint};
+pub use self::partner::{MAX_SET, PartnerError};
+pub use self::rule::{Fact, FieldRule, Sensitivity, is_classified, rule, xml_value};
 pub use self::xml::{XmlName, XmlPath};
 use crate::proto::options;
 /// A part of a question over MAGDA, the form of a value in it, and how a flag is written.
@@ -30,11 +35,17 @@ pub type Way = Vec<FieldDescriptor>;
 
 /// Messages nested deeper than this are not searched.
 const MAX_NESTING: usize = 24;
+/// Ways below the messages of all exchanges of one set: messages that hold each other make them grow without end.
+const MAX_WAYS: usize = 1 << 20;
 
-/// The exchanges of one descriptor set.
+/// The exchanges of the gateway's own descriptor set, and of its partners'.
 #[derive(Clone, Debug)]
 pub struct Vocabulary {
     by_path: BTreeMap<Box<str>, Arc<Method>>,
+    /// The gateway's own descriptors.
+    own: DescriptorPool,
+    /// One for each partner, with the name of its source: none sees the names of another.
+    partners: Vec<(Box<str>, DescriptorPool)>,
 }
 
 /// A method that is an exchange.
@@ -100,83 +111,6 @@ impl Manner {
     }
 }
 
-/// What is wrong with a descriptor set, and where. A method is named in full.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VocabularyError {
-    /// Not a descriptor set, or one that lacks an import; with what the decoder says.
-    Unreadable(Box<str>),
-    /// The method's options cannot be read.
-    Options(Box<str>),
-    /// The method names no source.
-    NoSource(Box<str>),
-    /// The method has no manner, or one that this gateway does not know.
-    NoManner(Box<str>),
-    /// The method is a stream.
-    Stream(Box<str>),
-    /// No field of the request is the data subject.
-    NoSubject(Box<str>),
-    /// The data subject is not one string: holds method and field.
-    SubjectNotOne(Box<str>, Box<str>),
-    /// Two fields of one message tell the same: holds method and second field.
-    Twice(Box<str>, Box<str>),
-    /// A party is no text, or stands in an answer whose wire does not look for parties: holds method and field.
-    Party(Box<str>, Box<str>),
-    /// The question on MAGDA's wire names a field that is not there, or not of that form: holds method and field.
-    ContentField(Box<str>, Box<str>),
-    /// An element of the question has neither field nor value: holds method and element.
-    ContentEmpty(Box<str>, Box<str>),
-    /// An element of the question has more than one content: holds method and element.
-    ContentTwice(Box<str>, Box<str>),
-    /// An element of the question has no sound path: holds method and path.
-    ContentPath(Box<str>, Box<str>),
-}
-
-impl fmt::Display for VocabularyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(why) => write!(f, "not a complete descriptor set (include imports): {why}"),
-            Self::Options(method) => write!(
-                f,
-                "{method}: its options cannot be read: compile them against sluis/options/v1/options.proto"
-            ),
-            Self::NoSource(method) => write!(f, "{method}: name the `source` in (sluis.options.v1.method)"),
-            Self::NoManner(method) => write!(f, "{method}: give the `manner` in (sluis.options.v1.method)"),
-            Self::Stream(method) => {
-                write!(f, "{method}: streams are not served: make it one question, one answer")
-            }
-            Self::NoSubject(method) => {
-                write!(f, "{method}: no field of the request is the data subject: mark one `subject: true`")
-            }
-            Self::SubjectNotOne(method, field) => write!(
-                f,
-                "{method}: {field} is marked `subject: true`, so it must be a string, and nothing on the way to it repeated"
-            ),
-            Self::Twice(method, field) => {
-                write!(f, "{method}: {field} tells what another field already tells: unmark one of the two")
-            }
-            Self::Party(method, field) => {
-                write!(f, "{method}: {field} is marked `party: true`, so it must be text that comes over MAGDA")
-            }
-            Self::ContentField(method, field) => write!(
-                f,
-                "{method}: the question names `{field}`, which is not there: a text needs a scalar of the request, a group a message"
-            ),
-            Self::ContentEmpty(method, path) => {
-                write!(f, "{method}: element `{path}` of the question needs a `field`, a `value` or `elements`")
-            }
-            Self::ContentTwice(method, path) => write!(
-                f,
-                "{method}: element `{path}` of the question has two contents: a group has no `value`, a flag no `field`"
-            ),
-            Self::ContentPath(method, path) => {
-                write!(f, "{method}: `{path}` of the question is no path of element names")
-            }
-        }
-    }
-}
-
-impl std::error::Error for VocabularyError {}
-
 impl Vocabulary {
     /// The vocabulary that this gateway was built with.
     pub fn embedded() -> Result<Self, VocabularyError> {
@@ -186,15 +120,9 @@ impl Vocabulary {
     /// The vocabulary of an encoded `google.protobuf.FileDescriptorSet`, imports included. Methods without
     /// `sluis.options.v1.method` are no exchanges and are left out.
     pub fn from_descriptor_set(set: &[u8]) -> Result<Self, VocabularyError> {
-        let pool = DescriptorPool::decode(set)
-            .map_err(|error| VocabularyError::Unreadable(error.to_string().into()))?;
-        let mut by_path = BTreeMap::new();
-        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            if let Some(method) = Method::read(&method)? {
-                by_path.insert(method.path.clone(), Arc::new(method));
-            }
-        }
-        Ok(Self { by_path })
+        let own = decode(set)?;
+        let by_path = exchanges(&own)?.into_iter().map(|method| (method.path.clone(), method)).collect();
+        Ok(Self { by_path, own, partners: Vec::new() })
     }
 
     /// The exchange of that path on the gRPC wire.
@@ -211,14 +139,36 @@ impl Vocabulary {
     pub fn methods(&self) -> impl Iterator<Item = &Arc<Method>> {
         self.by_path.values()
     }
+
+    /// SHA-256 over all exchanges and the hashes of their descriptors: what is served, in one value.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for method in self.methods() {
+            hash.update(Sha256::digest(method.path.as_bytes()));
+            hash.update(method.descriptor_hash);
+        }
+        hash.finalize().into()
+    }
+}
+
+fn decode(set: &[u8]) -> Result<DescriptorPool, VocabularyError> {
+    DescriptorPool::decode(set).map_err(|error| VocabularyError::Unreadable(error.to_string().into()))
+}
+
+/// The exchanges of a pool.
+fn exchanges(pool: &DescriptorPool) -> Result<Vec<Arc<Method>>, VocabularyError> {
+    let mut left = MAX_WAYS;
+    let methods = pool.services().flat_map(|service| service.methods().collect::<Vec<_>>());
+    methods
+        .filter_map(|method| Method::read(&method, &mut left).map(|found| found.map(Arc::new)).transpose())
+        .collect()
 }
 
 impl Method {
-    fn read(method: &MethodDescriptor) -> Result<Option<Self>, VocabularyError> {
+    /// `left` is how many ways may still be searched.
+    fn read(method: &MethodDescriptor, left: &mut usize) -> Result<Option<Self>, VocabularyError> {
         let name: Box<str> = method.full_name().into();
-        let options = MethodOptions::decode(method.options().encode_to_vec().as_slice())
-            .map_err(|_| VocabularyError::Options(name.clone()))?;
-        let Some(said) = options.method else { return Ok(None) };
+        let Some(said) = said(method)? else { return Ok(None) };
         if method.is_client_streaming() || method.is_server_streaming() {
             return Err(VocabularyError::Stream(name));
         }
@@ -233,15 +183,17 @@ impl Method {
             return Err(VocabularyError::NoSource(name));
         }
         let (input, output) = (method.input(), method.output());
-        let subject = one(&input, &name, |rule| rule.subject)?;
+        let subject = one(&input, &name, left, |rule| rule.subject)?;
         let subject = subject.ok_or_else(|| VocabularyError::NoSubject(name.clone()))?;
         check_single(&subject, &name)?;
         if let Some(magda) = &said.magda {
-            question::check(magda, (&input, &output), &name)?;
+            question::check(magda, (&input, &output), &name, left)?;
         }
-        let parties = all(&output, |rule| rule.party);
+        let parties = all(&output, &name, left, |rule| rule.party)?;
         check_parties(&parties, said.magda.is_some(), &name)?;
-        let told = |fact| one(&output, &name, move |rule| rule.fact == Some(fact));
+        let mut told = |fact| one(&output, &name, left, move |rule| rule.fact == Some(fact));
+        let protected_address = told(Fact::ProtectedAddress)?;
+        let protected_until = told(Fact::ProtectedAddressUntil)?;
         let mut status = Vec::new();
         for fact in Fact::OF_STATUS {
             status.extend(told(fact)?.map(|way| (fact, way)));
@@ -252,11 +204,11 @@ impl Method {
             manner,
             subject_path: subject.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join(".").into(),
             subject,
-            subject_returned: one(&output, &name, |rule| rule.subject)?,
+            subject_returned: one(&output, &name, left, |rule| rule.subject)?,
             parties,
             unnamed: said.unnamed,
-            protected_address: told(Fact::ProtectedAddress)?,
-            protected_until: told(Fact::ProtectedAddressUntil)?,
+            protected_address,
+            protected_until,
             status,
             magda: said.magda,
             descriptor_hash: descriptor_hash(&method.parent_file())?,
@@ -267,13 +219,22 @@ impl Method {
     }
 }
 
+/// What `sluis.options.v1.method` says of a method, where it stands.
+fn said(method: &MethodDescriptor) -> Result<Option<options::Method>, VocabularyError> {
+    match MethodOptions::decode(method.options().encode_to_vec().as_slice()) {
+        Ok(options) => Ok(options.method),
+        Err(_) => Err(VocabularyError::Options(method.full_name().into())),
+    }
+}
+
 /// The way to the one field that fits, if any does.
 fn one(
     message: &MessageDescriptor,
     method: &str,
+    left: &mut usize,
     fits: impl Fn(&FieldRule) -> bool,
 ) -> Result<Option<Way>, VocabularyError> {
-    let mut found = all(message, fits);
+    let mut found = all(message, method, left, fits)?;
     match found.get(1).and_then(|way| way.last()) {
         Some(second) => Err(VocabularyError::Twice(method.into(), second.full_name().into())),
         None => Ok(found.pop()),
@@ -281,29 +242,42 @@ fn one(
 }
 
 /// The ways to all fields that fit.
-fn all(message: &MessageDescriptor, fits: impl Fn(&FieldRule) -> bool) -> Vec<Way> {
+fn all(
+    message: &MessageDescriptor,
+    method: &str,
+    left: &mut usize,
+    fits: impl Fn(&FieldRule) -> bool,
+) -> Result<Vec<Way>, VocabularyError> {
     let mut found: Vec<Way> = Vec::new();
-    search(message, &mut Vec::new(), &mut |way| {
+    let searched = search(message, &mut Vec::new(), &mut |way| {
+        *left = left.checked_sub(1)?;
         if way.last().is_some_and(|field| fits(&rule(field))) {
             found.push(way.to_vec());
         }
+        Some(())
     });
-    found
+    searched.ok_or_else(|| VocabularyError::TooWide(method.into()))?;
+    Ok(found)
 }
 
-/// Shows every way below a message. A message within itself is not entered again.
-fn search(message: &MessageDescriptor, way: &mut Way, visit: &mut impl FnMut(&[FieldDescriptor])) {
+/// Shows every way below a message, until one is one too many. A message within itself is not entered again.
+fn search(
+    message: &MessageDescriptor,
+    way: &mut Way,
+    visit: &mut impl FnMut(&[FieldDescriptor]) -> Option<()>,
+) -> Option<()> {
     for field in message.fields() {
         way.push(field.clone());
-        visit(way);
+        visit(way)?;
         if let Kind::Message(inner) = field.kind() {
             let recurs = way.iter().any(|outer| *outer.parent_message() == inner);
             if !recurs && way.len() < MAX_NESTING {
-                search(&inner, way, visit);
+                search(&inner, way, visit)?;
             }
         }
         way.pop();
     }
+    Some(())
 }
 
 fn check_single(subject: &Way, method: &str) -> Result<(), VocabularyError> {

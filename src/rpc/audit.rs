@@ -36,11 +36,6 @@ impl Audit {
         Self { gateway, ledger }
     }
 
-    /// Whether the key of a certificate is registered.
-    pub fn knows(&self, peer: &PeerCertificate) -> bool {
-        self.gateway.knows(peer)
-    }
-
     /// Serves one question of at most `request_bytes` bytes.
     pub async fn serve(
         &self,

@@ -51,7 +51,7 @@ pub struct Shared {
 pub struct Worker {
     /// The exchange core.
     pub gateway: Arc<Gateway>,
-    /// Audit and health.
+    /// Audit, health, reflection.
     pub services: Services,
     /// How exchanges end, counted.
     pub meters: Meters,
@@ -199,8 +199,8 @@ async fn serve_connection(worker: &Arc<Worker>, stream: TlsStream<TcpStream>, pe
 }
 
 async fn respond(worker: &Worker, peer: &Arc<PeerCertificate>, request: Request<Incoming>) -> Response<Body> {
-    if Services::serve(request.uri().path()) {
-        return worker.services.respond(peer, request).await;
+    if worker.services.serve(request.uri().path()) {
+        return worker.services.respond(&worker.gateway, peer, request).await;
     }
     let bounds = Bounds::of(&worker.shared.limits);
     exchange::serve(&worker.gateway, &worker.meters, peer, bounds, request).await

@@ -1,7 +1,6 @@
 //! The `grpc` wire: a partner agency that speaks the vocabulary itself. Bytes pass through; nothing of the
 //! partner's metadata, trailers or error details does.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,25 +23,12 @@ pub struct GrpcSource {
     connection: Connection,
     base: Box<str>,
     answer_bytes: usize,
-    facts: HashMap<Box<str>, FactProbes>,
 }
 
 impl GrpcSource {
-    /// A source at `base` (`https://host:port`) that serves `methods`, and whose answers hold at most `answer_bytes`
-    /// bytes.
-    ///
-    /// # Errors
-    /// Where the facts of a method stand at a place that cannot be probed.
-    pub fn new<'a>(
-        connection: Connection,
-        base: &str,
-        answer_bytes: usize,
-        methods: impl Iterator<Item = &'a Method>,
-    ) -> Result<Self, PathError> {
-        let facts = methods
-            .map(|method| Ok((method.path.clone(), FactProbes::of(method)?)))
-            .collect::<Result<_, PathError>>()?;
-        Ok(Self { connection, base: base.trim_end_matches('/').into(), answer_bytes, facts })
+    /// A source at `base` (`https://host:port`) whose answers hold at most `answer_bytes` bytes.
+    pub fn new(connection: Connection, base: &str, answer_bytes: usize) -> Self {
+        Self { connection, base: base.trim_end_matches('/').into(), answer_bytes }
     }
 
     /// Asks, and reads the facts of the answer.
@@ -53,8 +39,7 @@ impl GrpcSource {
         let request = self.request(question, left)?;
         let asked = tokio::time::timeout(left, self.ask(request)).await;
         let answer = asked.map_err(|_| SourceError::TooSlow)??;
-        let probes = self.facts.get(&question.method.path).ok_or(SourceError::Internal)?;
-        let facts = probes.facts(&answer).map_err(|error| match error {
+        let facts = question.facts.facts(&answer).map_err(|error| match error {
             // More than can be minimised, whatever the configuration takes.
             FilterError::TooLarge => SourceError::AnswerTooLarge,
             _ => SourceError::AnswerInvalid,
@@ -109,14 +94,18 @@ fn outcome(trailers: &HeaderMap, message: Option<Bytes>) -> Result<Bytes, Source
 }
 
 /// Where the facts of a method's answers stand.
-struct FactProbes {
+pub struct FactProbes {
     returned: Option<Probe>,
     protected_address: Option<Probe>,
     protected_until: Option<Probe>,
 }
 
 impl FactProbes {
-    fn of(method: &Method) -> Result<Self, PathError> {
+    /// Those of one method.
+    ///
+    /// # Errors
+    /// Where a fact stands at a place that cannot be probed.
+    pub fn of(method: &Method) -> Result<Self, PathError> {
         let probe = |way: &Option<Way>| way.as_ref().map(|way| Probe::compile(&method.output, way)).transpose();
         Ok(Self {
             returned: probe(&method.subject_returned)?,

@@ -9,6 +9,7 @@ pub mod signature;
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 pub use connection::Connection;
-pub use grpc::GrpcSource;
+pub use grpc::{FactProbes, GrpcSource};
 pub use magda::MagdaSource;
 pub use planned::Planned;
 
@@ -36,6 +37,8 @@ pub struct Question<'a> {
     pub body: &'a [u8],
     /// The fields that are granted; a wire need not read more than these and the facts.
     pub answer: &'a Trie,
+    /// Where the facts stand, for a wire that passes bytes.
+    pub facts: &'a FactProbes,
     /// Who the gateway is at the source, for this purpose. From the instrument, never from the caller.
     pub upstream: &'a Upstream,
     /// The entry of the question in the log: the source's own log can be laid beside ours.
@@ -103,7 +106,7 @@ pub enum Wire {
 
 /// The sources that a gateway can ask, by the name that the vocabulary gives them.
 #[derive(Default)]
-pub struct Sources(HashMap<Box<str>, Wire>);
+pub struct Sources(HashMap<Box<str>, Arc<Wire>>);
 
 /// A question that got no answer.
 pub struct Failed {
@@ -115,7 +118,7 @@ pub struct Failed {
 
 impl Sources {
     /// Adds a source, or replaces the one of that name.
-    pub fn insert(&mut self, name: &str, wire: Wire) {
+    pub fn insert(&mut self, name: &str, wire: Arc<Wire>) {
         self.0.insert(name.into(), wire);
     }
 
@@ -123,14 +126,19 @@ impl Sources {
     ///
     /// # Errors
     /// The question with the reason why the source gave no answer.
-    pub async fn retrieve(&self, asked: Asked, left: Duration) -> Result<Withheld, Box<Failed>> {
-        match self.ask(&asked, left).await {
+    pub async fn retrieve(
+        &self,
+        asked: Asked,
+        facts: &FactProbes,
+        left: Duration,
+    ) -> Result<Withheld, Box<Failed>> {
+        match self.ask(&asked, facts, left).await {
             Ok(Retrieved { answer, facts }) => Ok(Withheld::seal(asked, answer, facts)),
             Err(error) => Err(Box::new(Failed { asked, error })),
         }
     }
 
-    async fn ask(&self, asked: &Asked, left: Duration) -> Result<Retrieved, SourceError> {
+    async fn ask(&self, asked: &Asked, facts: &FactProbes, left: Duration) -> Result<Retrieved, SourceError> {
         let permit = asked.permit();
         let request = permit.request();
         let reference = asked.receipt().entry_id;
@@ -144,12 +152,13 @@ impl Sources {
             method: &request.method,
             body: &canonical,
             answer: permit.answer(),
+            facts,
             upstream: &permit.grant().upstream,
             reference,
             traceparent: &traceparent,
             asked_at: request.asked_at,
         };
-        match self.0.get(&request.method.source) {
+        match self.0.get(&request.method.source).map(|wire| &**wire) {
             None => Err(SourceError::Unavailable),
             Some(Wire::Grpc(source)) => source.retrieve(&question, left).await,
             Some(Wire::Magda(source)) => source.retrieve(permit, &question, left).await,

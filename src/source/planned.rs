@@ -11,7 +11,8 @@ use crate::domain::decide::Permit;
 /// Grants, over all versions of all instruments, whose plans are kept. More than a catalogue has.
 const PLANS: usize = 1024;
 
-/// The instrument's content and the purpose under it.
+/// The instrument's content, the purpose under it, and the method. The content pins the method's descriptors: a plan is
+/// found again only for the descriptors that it was made of, however often they are reloaded.
 type GrantKey = ([u8; 32], Box<str>, Box<str>);
 
 /// A source that is asked over MAGDA.

@@ -31,9 +31,21 @@ fn every_command_helps() {
         left.extend(subcommands(&done.out).into_iter().map(|name| [command.clone(), vec![name]].concat()));
         seen.insert(command.join(" "));
     }
-    for command in
-        ["demo", "serve", "check-config", "token", "protocol check", "log query", "log verify", "sandbox"]
-    {
+    for command in [
+        "demo",
+        "serve",
+        "check-config",
+        "token",
+        "protocol check",
+        "log query",
+        "log verify",
+        "sandbox",
+        "source list",
+        "source probe",
+        "source lint",
+        "source build",
+        "source add",
+    ] {
         assert!(seen.contains(command), "{command} in {seen:?}");
     }
     assert!(seen.iter().filter(|command| command.starts_with("pki ")).count() >= 3, "{seen:?}");

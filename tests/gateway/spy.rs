@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -29,8 +30,16 @@ use crate::support::World;
 pub enum Says {
     /// gRPC: the file of this person.
     File(&'static str),
+    /// gRPC: this message.
+    Message(Vec<u8>),
     /// HTTP/1.1: this status and body.
     Text(u16, String),
+}
+
+impl Says {
+    fn is_grpc(&self) -> bool {
+        !matches!(self, Self::Text(..))
+    }
 }
 
 pub struct Spy {
@@ -44,6 +53,7 @@ struct Inner {
     arrived: Semaphore,
     go: Semaphore,
     dropped: Semaphore,
+    connections: AtomicUsize,
 }
 
 /// A question that is being answered; who asked may go away meanwhile.
@@ -64,7 +74,7 @@ impl Spy {
         let sources = &world.setting.sources;
         let own = Credentials::from_pem(&read(&sources.certificate), &read(&sources.key)).unwrap();
         let authorities = tls::certificates(&read(&world.setting.authority())).unwrap();
-        let alpn: &[u8] = if matches!(says, Says::File(_)) { b"h2" } else { b"http/1.1" };
+        let alpn: &[u8] = if says.is_grpc() { b"h2" } else { b"http/1.1" };
         let acceptor =
             TlsAcceptor::from(Arc::new(tls::source_server_config(&own, &authorities, &[alpn]).unwrap()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -75,6 +85,7 @@ impl Spy {
             arrived: Semaphore::new(0),
             go: Semaphore::new(0),
             dropped: Semaphore::new(0),
+            connections: AtomicUsize::new(0),
         });
         tokio::spawn(serve_all(listener, acceptor, Arc::clone(&inner)));
         Self { address, inner }
@@ -91,6 +102,11 @@ impl Spy {
         self.inner.dropped.acquire().await.unwrap().forget();
     }
 
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.inner.connections.load(Ordering::SeqCst)
+    }
+
     /// Lets it answer one more question.
     pub fn answer(&self) {
         self.inner.go.add_permits(1);
@@ -102,7 +118,8 @@ async fn serve_all(listener: TcpListener, acceptor: TlsAcceptor, inner: Arc<Inne
         let (acceptor, inner) = (acceptor.clone(), Arc::clone(&inner));
         tokio::spawn(async move {
             let Ok(stream) = acceptor.accept(stream).await else { return };
-            let grpc = matches!(inner.says, Says::File(_));
+            inner.connections.fetch_add(1, Ordering::SeqCst);
+            let grpc = inner.says.is_grpc();
             let service = service_fn(move |request| respond(Arc::clone(&inner), request));
             let stream = TokioIo::new(stream);
             if grpc {
@@ -132,6 +149,7 @@ async fn respond(
             let message = GetHousingFileResponse { file: Some(file) }.encode_to_vec();
             Response::new(Either::Left(Single::answer(&message)))
         }
+        Says::Message(message) => Response::new(Either::Left(Single::answer(message))),
         Says::Text(_, text) => Response::new(Either::Right(Full::new(text.clone().into()))),
     };
     response.headers_mut().insert("content-type", CONTENT_TYPE);

@@ -19,6 +19,7 @@ pub struct Gateway {
     pub address: String,
     metrics: String,
     said: Arc<Mutex<Vec<u8>>>,
+    speaking: Mutex<mpsc::Receiver<()>>,
     listening: Vec<JoinHandle<()>>,
 }
 
@@ -47,7 +48,29 @@ impl Gateway {
         }
         let bound: Value = serde_json::from_slice(&std::fs::read(bound).unwrap()).unwrap();
         let address = |name: &str| bound[name].as_str().unwrap().to_owned();
-        Self { process, address: address("gateway"), metrics: address("metrics"), said, listening }
+        let (address, metrics) = (address("gateway"), address("metrics"));
+        Self { process, address, metrics, said, speaking: Mutex::new(speaking), listening }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Waits until it says a text, after so many bytes that it had said already; gives how many those are then.
+    pub fn hear(&self, text: &str, after: usize) -> usize {
+        let speaking = self.speaking.lock().unwrap();
+        loop {
+            let said = String::from_utf8_lossy(&self.said.lock().unwrap()[after..]).into_owned();
+            if said.lines().any(|line| line.contains(text)) {
+                return after + said.len();
+            }
+            assert!(speaking.recv_timeout(PATIENCE).is_ok(), "it does not say {text}");
+        }
+    }
+
+    /// How much it has said.
+    pub fn said(&self) -> usize {
+        self.said.lock().unwrap().len()
     }
 
     /// A page of the port of metrics and liveness, headers included.

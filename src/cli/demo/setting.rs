@@ -173,6 +173,7 @@ protocols = "protocols"
 gateway = "127.0.0.1:0"
 metrics = "127.0.0.1:0"
 bound = "bound.json"
+reflection = true                 # for curl-like clients; off unless it is set
 
 [tls]
 certificate = "{certificate}"

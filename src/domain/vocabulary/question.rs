@@ -11,6 +11,7 @@ pub(super) fn check(
     magda: &options::Magda,
     (input, output): (&MessageDescriptor, &MessageDescriptor),
     method: &str,
+    left: &mut usize,
 ) -> Result<(), VocabularyError> {
     let container = magda.container.as_str();
     let name = |path: XmlPath<'_>| {
@@ -19,20 +20,22 @@ pub(super) fn check(
     if !container.is_empty() && !XmlPath::parse(container).is_some_and(name) {
         return Err(VocabularyError::ContentPath(method.into(), container.into()));
     }
-    Checker { method, output }.all(&magda.content, input)
+    Checker { method, output, left }.all(&magda.content, input)
 }
 
 struct Checker<'a> {
     method: &'a str,
     output: &'a MessageDescriptor,
+    /// Fields that may still be looked at.
+    left: &'a mut usize,
 }
 
 impl Checker<'_> {
-    fn all(&self, elements: &[options::Element], about: &MessageDescriptor) -> Result<(), VocabularyError> {
+    fn all(&mut self, elements: &[options::Element], about: &MessageDescriptor) -> Result<(), VocabularyError> {
         elements.iter().try_for_each(|element| self.one(element, about))
     }
 
-    fn one(&self, element: &options::Element, about: &MessageDescriptor) -> Result<(), VocabularyError> {
+    fn one(&mut self, element: &options::Element, about: &MessageDescriptor) -> Result<(), VocabularyError> {
         let at = || element.path.as_str().into();
         let group = !element.elements.is_empty();
         let place = XmlPath::parse(&element.path)
@@ -41,7 +44,9 @@ impl Checker<'_> {
             return Err(VocabularyError::ContentPath(self.method.into(), at()));
         }
         for path in &element.opened_by {
-            if !exists(self.output, path) {
+            let known = exists(self.output, path, self.left)
+                .ok_or_else(|| VocabularyError::TooWide(self.method.into()))?;
+            if !known {
                 return Err(VocabularyError::ContentField(self.method.into(), path.as_str().into()));
             }
         }
@@ -78,14 +83,19 @@ fn reach(message: &MessageDescriptor, path: &str) -> Option<Kind> {
     }
 }
 
-/// Whether a message has a field at such a path; `*` is any of its fields.
-fn exists(message: &MessageDescriptor, path: &str) -> bool {
+/// Whether a message has a field at such a path; `*` is any of its fields. `None` where that takes too long to tell.
+fn exists(message: &MessageDescriptor, path: &str, left: &mut usize) -> Option<bool> {
     let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
-    message.fields().filter(|field| name == "*" || field.name() == name).any(|field| {
-        match (rest, field.kind()) {
+    for field in message.fields().filter(|field| name == "*" || field.name() == name) {
+        *left = left.checked_sub(1)?;
+        let known = match (rest, field.kind()) {
             (None, _) => true,
-            (Some(rest), Kind::Message(inner)) => exists(&inner, rest),
+            (Some(rest), Kind::Message(inner)) => exists(&inner, rest, left)?,
             (Some(_), _) => false,
+        };
+        if known {
+            return Some(true);
         }
-    })
+    }
+    Some(false)
 }

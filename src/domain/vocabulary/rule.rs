@@ -85,6 +85,12 @@ pub fn rule(field: &FieldDescriptor) -> FieldRule {
     FieldRule::from(options.field.unwrap_or_default())
 }
 
+/// Whether a field says anything of itself. An empty `sluis.options.v1.field` says that it is ordinary.
+pub fn is_classified(field: &FieldDescriptor) -> bool {
+    FieldOptions::decode(field.options().encode_to_vec().as_slice())
+        .is_ok_and(|options| options.field.is_some())
+}
+
 /// The text of an enum value on an XML wire.
 pub fn xml_value(value: &EnumValueDescriptor) -> Option<Box<str>> {
     let options = EnumValueOptions::decode(value.options().encode_to_vec().as_slice()).ok()?;

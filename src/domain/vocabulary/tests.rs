@@ -134,7 +134,7 @@ fn sound() -> File {
 }
 
 fn exchange() -> options::Method {
-    let element = options::Element { path: "INSZ".into(), field: "insz".into(), ..options::Element::default() };
+    let element = Element { path: "INSZ".into(), field: "insz".into(), ..Element::default() };
     let magda = options::Magda { content: vec![element], ..options::Magda::default() };
     let manner = options::Manner::Read.into();
     options::Method { source: "s".into(), manner, magda: Some(magda), unnamed: false }
@@ -154,7 +154,7 @@ fn said(file: &mut File) -> &mut options::Method {
     file.service[0].method[0].options.as_mut().unwrap().method.as_mut().unwrap()
 }
 
-fn element(file: &mut File) -> &mut options::Element {
+fn element(file: &mut File) -> &mut Element {
     &mut said(file).magda.as_mut().unwrap().content[0]
 }
 
