@@ -325,7 +325,8 @@ fn question(language: Option<i32>, capacity: Option<&str>) -> String {
     let at: Timestamp = "2026-06-30T22:30:05.5Z".parse().unwrap();
     let reference = Uuid::from_u128(0x0196_0000_0000_7000_8000_0000_0000_0001);
     let request = prost::Message::encode_to_vec(&request);
-    let question = Envelope::write(&method, &request, &upstream, reference, at).unwrap();
+    let answer = Trie::compile(&method.output, &["person"]).unwrap();
+    let question = Envelope::write(&method, &request, &answer, &upstream, reference, at).unwrap();
     assert_eq!(&*question.path, "/GeefPersoonDienst-02.02/soap/WebService");
     assert_eq!(&*question.asked, "85673003360");
     String::from_utf8(question.body.to_vec()).unwrap()

@@ -268,7 +268,7 @@ mod tests {
             "OCMW Leuven",
             "person.reference_person.position",
             "unflagged_address",
-            "5 sound, 0 faulty, catalogue sha256:",
+            "7 sound, 0 faulty, catalogue sha256:",
         ] {
             assert!(table.contains(part), "{part}\n{table}");
         }

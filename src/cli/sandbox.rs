@@ -51,7 +51,12 @@ pub struct SandboxArgs {
 }
 
 /// Identifications in the example instruments.
-pub const IDENTIFICATIONS: [&str; 2] = ["leuven.be/ovo000000/ipdc001-aip", "leuven.be/ovo000000/ipdc002-aip"];
+pub const IDENTIFICATIONS: [&str; 4] = [
+    "leuven.be/ovo000000/ipdc001-aip",
+    "leuven.be/ovo000000/ipdc002-aip",
+    "leuven.be/ovo000000/ipdc003-aip",
+    "leuven.be/ovo000000/ipdc004-aip",
+];
 
 /// Plays the sources until it is stopped, or lists the people.
 ///

@@ -9,6 +9,8 @@ pub struct Facts {
     pub found: bool,
     /// The identifier of the person that the answer is about, as the source wrote it (not checksum-checked).
     pub returned: Option<Box<str>>,
+    /// The answer names nobody at all.
+    pub unnamed: bool,
     /// The identifier that the source announced as the replacement of the one asked for.
     pub replacement: Option<Box<str>>,
     /// The source marks the address as not to be communicated.

@@ -2,14 +2,16 @@
 //!
 //! An instrument speaks in these words and cannot change them; it pins them by [`Method::descriptor_hash`].
 
+mod error;
 mod lint;
 mod partner;
+mod question;
 mod rule;
 #[cfg(test)]
 mod tests;
+mod xml;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use prost::Message;
@@ -19,10 +21,14 @@ use prost_reflect::{
 };
 use sha2::{Digest, Sha256};
 
+pub use self::error::VocabularyError;
 pub use self::lint::{Finding, lint};
 pub use self::partner::{MAX_SET, PartnerError};
 pub use self::rule::{Fact, FieldRule, Sensitivity, is_classified, rule, xml_value};
+pub use self::xml::{XmlName, XmlPath};
 use crate::proto::options;
+/// A part of a question over MAGDA, the form of a value in it, and how a flag is written.
+pub use crate::proto::options::{Element, Flag, Form};
 
 /// Fields that lead from a message to one below it.
 pub type Way = Vec<FieldDescriptor>;
@@ -63,10 +69,16 @@ pub struct Method {
     pub subject_path: Box<str>,
     /// The way to the INSZ of whom the answer is about, where the answer tells.
     pub subject_returned: Option<Way>,
+    /// The ways to the numbers of those among whom the data subject is to be found.
+    pub parties: Vec<Way>,
+    /// An answer that names nobody is taken to be about the person asked for.
+    pub unnamed: bool,
     /// The way to what stands only where the address is protected, where the answer tells.
     pub protected_address: Option<Way>,
     /// The way to the last day of that protection, where the answer tells.
     pub protected_until: Option<Way>,
+    /// The ways to what the source says of the whole answer.
+    pub status: Vec<(Fact, Way)>,
     /// The question on MAGDA's wire, of a source that is asked over it.
     pub magda: Option<options::Magda>,
     /// SHA-256 of the encoded file descriptor set of the method's file and all that it imports, sorted by
@@ -98,72 +110,6 @@ impl Manner {
         }
     }
 }
-
-/// What is wrong with a descriptor set, and where. A method is named in full.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum VocabularyError {
-    /// Not a descriptor set, or one that lacks an import; with what the decoder says.
-    Unreadable(Box<str>),
-    /// The method's options cannot be read.
-    Options(Box<str>),
-    /// The method names no source.
-    NoSource(Box<str>),
-    /// The method has no manner, or one that this gateway does not know.
-    NoManner(Box<str>),
-    /// The method is a stream.
-    Stream(Box<str>),
-    /// No field of the request is the data subject.
-    NoSubject(Box<str>),
-    /// The data subject is not one string: holds method and field.
-    SubjectNotOne(Box<str>, Box<str>),
-    /// Two fields of one message tell the same: holds method and second field.
-    Twice(Box<str>, Box<str>),
-    /// The question on MAGDA's wire names a field that is no scalar of the request: holds method and field.
-    ContentField(Box<str>, Box<str>),
-    /// An element of the question has neither field nor value: holds method and element.
-    ContentEmpty(Box<str>, Box<str>),
-    /// The messages hold each other in more ways than are searched: holds the method that was one too many.
-    TooWide(Box<str>),
-}
-
-impl fmt::Display for VocabularyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unreadable(why) => write!(f, "not a complete descriptor set (include imports): {why}"),
-            Self::Options(method) => write!(
-                f,
-                "{method}: its options cannot be read: compile them against sluis/options/v1/options.proto"
-            ),
-            Self::NoSource(method) => write!(f, "{method}: name the `source` in (sluis.options.v1.method)"),
-            Self::NoManner(method) => write!(f, "{method}: give the `manner` in (sluis.options.v1.method)"),
-            Self::Stream(method) => {
-                write!(f, "{method}: streams are not served: make it one question, one answer")
-            }
-            Self::NoSubject(method) => {
-                write!(f, "{method}: no field of the request is the data subject: mark one `subject: true`")
-            }
-            Self::SubjectNotOne(method, field) => write!(
-                f,
-                "{method}: {field} is marked `subject: true`, so it must be a string, and nothing on the way to it repeated"
-            ),
-            Self::Twice(method, field) => {
-                write!(f, "{method}: {field} tells what another field already tells: unmark one of the two")
-            }
-            Self::ContentField(method, field) => {
-                write!(f, "{method}: the question names `{field}`, which is no single scalar of the request")
-            }
-            Self::ContentEmpty(method, path) => {
-                write!(f, "{method}: element `{path}` of the question needs a `field` or a `value`")
-            }
-            Self::TooWide(method) => write!(
-                f,
-                "{method}: its messages hold each other in too many ways: give it messages with its own fields"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for VocabularyError {}
 
 impl Vocabulary {
     /// The vocabulary that this gateway was built with.
@@ -240,10 +186,18 @@ impl Method {
         let subject = one(&input, &name, left, |rule| rule.subject)?;
         let subject = subject.ok_or_else(|| VocabularyError::NoSubject(name.clone()))?;
         check_single(&subject, &name)?;
-        check_content(said.magda.as_ref(), &input, &name)?;
+        if let Some(magda) = &said.magda {
+            question::check(magda, (&input, &output), &name, left)?;
+        }
+        let parties = all(&output, &name, left, |rule| rule.party)?;
+        check_parties(&parties, said.magda.is_some(), &name)?;
         let mut told = |fact| one(&output, &name, left, move |rule| rule.fact == Some(fact));
         let protected_address = told(Fact::ProtectedAddress)?;
         let protected_until = told(Fact::ProtectedAddressUntil)?;
+        let mut status = Vec::new();
+        for fact in Fact::OF_STATUS {
+            status.extend(told(fact)?.map(|way| (fact, way)));
+        }
         Ok(Some(Self {
             path: format!("/{}/{}", method.parent_service().full_name(), method.name()).into(),
             source: said.source.into(),
@@ -251,8 +205,11 @@ impl Method {
             subject_path: subject.iter().map(FieldDescriptor::name).collect::<Vec<_>>().join(".").into(),
             subject,
             subject_returned: one(&output, &name, left, |rule| rule.subject)?,
+            parties,
+            unnamed: said.unnamed,
             protected_address,
             protected_until,
+            status,
             magda: said.magda,
             descriptor_hash: descriptor_hash(&method.parent_file())?,
             name,
@@ -277,6 +234,20 @@ fn one(
     left: &mut usize,
     fits: impl Fn(&FieldRule) -> bool,
 ) -> Result<Option<Way>, VocabularyError> {
+    let mut found = all(message, method, left, fits)?;
+    match found.get(1).and_then(|way| way.last()) {
+        Some(second) => Err(VocabularyError::Twice(method.into(), second.full_name().into())),
+        None => Ok(found.pop()),
+    }
+}
+
+/// The ways to all fields that fit.
+fn all(
+    message: &MessageDescriptor,
+    method: &str,
+    left: &mut usize,
+    fits: impl Fn(&FieldRule) -> bool,
+) -> Result<Vec<Way>, VocabularyError> {
     let mut found: Vec<Way> = Vec::new();
     let searched = search(message, &mut Vec::new(), &mut |way| {
         *left = left.checked_sub(1)?;
@@ -286,10 +257,7 @@ fn one(
         Some(())
     });
     searched.ok_or_else(|| VocabularyError::TooWide(method.into()))?;
-    match found.get(1).and_then(|way| way.last()) {
-        Some(second) => Err(VocabularyError::Twice(method.into(), second.full_name().into())),
-        None => Ok(found.pop()),
-    }
+    Ok(found)
 }
 
 /// Shows every way below a message, until one is one too many. A message within itself is not entered again.
@@ -320,24 +288,13 @@ fn check_single(subject: &Way, method: &str) -> Result<(), VocabularyError> {
     }
 }
 
-fn check_content(
-    magda: Option<&options::Magda>,
-    input: &MessageDescriptor,
-    method: &str,
-) -> Result<(), VocabularyError> {
-    for element in magda.iter().flat_map(|magda| &magda.content) {
-        if element.field.is_empty() {
-            if element.value.is_empty() {
-                return Err(VocabularyError::ContentEmpty(method.into(), element.path.as_str().into()));
-            }
-            continue;
-        }
-        let field = input.get_field_by_name(&element.field);
-        if field.is_none_or(|field| field.is_list() || matches!(field.kind(), Kind::Message(_))) {
-            return Err(VocabularyError::ContentField(method.into(), element.field.as_str().into()));
-        }
+/// Only the reader of XML holds parties against the number asked for.
+fn check_parties(parties: &[Way], magda: bool, method: &str) -> Result<(), VocabularyError> {
+    let mut last = parties.iter().filter_map(|way| way.last());
+    match last.find(|field| !magda || field.kind() != Kind::String) {
+        Some(field) => Err(VocabularyError::Party(method.into(), field.full_name().into())),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn descriptor_hash(file: &FileDescriptor) -> Result<[u8; 32], VocabularyError> {

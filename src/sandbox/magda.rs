@@ -1,7 +1,8 @@
-//! MAGDA's GeefPersoon 02.02, played: SOAP 1.1 in the 02.00 envelope, over HTTP/1.1.
+//! MAGDA, played: GeefPersoon 02.02 and services of the Crossroads Bank; SOAP 1.1 in the 02.00 envelope, over HTTP/1.1.
 //! No signatures and no inscription yet.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     io,
     sync::{
@@ -19,7 +20,9 @@ use super::{
     body::Script,
     file::persoon,
     journal::{Journal, Played},
+    ksz::Ksz,
     magda_trouble,
+    operation::{self, GEEF_PERSOON, Operation},
     population::Population,
     reply::{self, Exception},
     server::Source,
@@ -27,14 +30,15 @@ use super::{
     trouble::Trouble,
 };
 
-/// Where the service listens.
-pub const PATH: &str = "/GeefPersoonDienst-02.02/soap/WebService";
+/// Where GeefPersoon listens.
+pub const PATH: &str = GEEF_PERSOON.path;
 
 const MAX_REQUEST: usize = 64 * 1024;
 
 /// The service.
 pub struct Magda {
     files: HashMap<String, String>,
+    ksz: Ksz,
     population: Arc<Population>,
     identifications: Vec<String>,
     journal: Arc<Journal>,
@@ -48,20 +52,28 @@ impl Magda {
         identifications: Vec<String>,
         journal: Arc<Journal>,
         delay: Duration,
-    ) -> Self {
+    ) -> io::Result<Self> {
         let file = |(household, person)| persoon(&population, household, person);
         let files = population.everybody().map(|both| (both.1.insz.clone(), file(both))).collect();
-        Self { files, population, identifications, journal, delay, answers: AtomicU64::new(0) }
+        let ksz = Ksz::synthetic().map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok(Self { files, ksz, population, identifications, journal, delay, answers: AtomicU64::new(0) })
     }
 
-    /// The element `Persoon` of whoever has this INSZ now.
-    pub fn file(&self, insz: &str) -> Option<&str> {
+    /// What the service that is asked has to say of whoever has this INSZ now.
+    pub fn content(&self, question: &Question, insz: &str) -> Cow<'_, str> {
+        if is(question, &GEEF_PERSOON) {
+            return self.file(insz).unwrap_or_default().into();
+        }
+        self.ksz.content(question, insz).into()
+    }
+
+    fn file(&self, insz: &str) -> Option<&str> {
         self.files.get(insz).map(String::as_str)
     }
 
-    /// The file of whom nobody asked about.
+    /// Of whom nobody asked about.
     pub fn someone_else(&self) -> &str {
-        self.population.someone_else().and_then(|(_, person)| self.file(&person.insz)).unwrap_or_default()
+        self.population.someone_else().map_or("", |(_, person)| &person.insz)
     }
 
     /// A reference of our own for each answer: in the form of a UUID, but counted.
@@ -71,16 +83,25 @@ impl Magda {
 
     fn settled(&self, question: &Question) -> Response<Script> {
         let insz = question.insz();
+        if !is(question, &GEEF_PERSOON) {
+            let exceptions = match self.file(insz) {
+                Some(_) => self.ksz.exceptions(question, insz),
+                None => vec![Exception::UNKNOWN],
+            };
+            let content =
+                if self.file(insz).is_some() { self.ksz.content(question, insz) } else { String::new() };
+            return self.xml(question, &reply::Answer { content: &content, exceptions: &exceptions });
+        }
         let answer = if let Some(file) = self.file(insz) {
-            reply::Answer { persons: file, exceptions: &[] }
+            reply::Answer { content: file, exceptions: &[] }
         } else if let Some(new) = self.population.replacement(insz) {
             let replaced = Exception::replaced(insz, new);
             return self.xml(
                 question,
-                &reply::Answer { persons: self.file(new).unwrap_or_default(), exceptions: &[replaced] },
+                &reply::Answer { content: self.file(new).unwrap_or_default(), exceptions: &[replaced] },
             );
         } else {
-            reply::Answer { persons: "", exceptions: &[Exception::UNKNOWN] }
+            reply::Answer { content: "", exceptions: &[Exception::UNKNOWN] }
         };
         self.xml(question, &answer)
     }
@@ -108,7 +129,7 @@ impl Magda {
         }
         if !is_insz(question.insz()) {
             return Some(
-                self.xml(question, &reply::Answer { persons: "", exceptions: &[Exception::BAD_INSZ] }),
+                self.xml(question, &reply::Answer { content: "", exceptions: &[Exception::BAD_INSZ] }),
             );
         }
         None
@@ -120,13 +141,14 @@ impl Source for Magda {
 
     async fn answer(&self, request: Request<Incoming>) -> io::Result<Response<Script>> {
         let (head, body) = request.into_parts();
-        if let Some(status) = unacceptable(&head.method, head.uri.path(), &head.headers) {
+        let Some(operation) = operation::at(head.uri.path()) else { return Ok(bare(StatusCode::NOT_FOUND)) };
+        if let Some(status) = unacceptable(&head.method, &head.headers) {
             return Ok(bare(status));
         }
         let Ok(body) = Limited::new(body, MAX_REQUEST).collect().await else {
             return Ok(bare(StatusCode::PAYLOAD_TOO_LARGE));
         };
-        let question = soap::parse(&body.to_bytes());
+        let question = soap::parse(&body.to_bytes(), operation);
         let insz = question.as_ref().ok().map(Question::insz).filter(|insz| !insz.is_empty());
         self.journal.note(Played::Magda, &head.headers, insz)?;
         let question = match question {
@@ -145,16 +167,23 @@ impl Source for Magda {
                 tokio::time::sleep(self.delay).await;
                 Ok(self.settled(&question))
             }
+            // The Crossroads Bank tells it by a status of its own.
+            Some(Trouble::NotInscribed) if !is(&question, &GEEF_PERSOON) => {
+                let exceptions = &[Exception::status("NO_RESULT", "MSG00012")];
+                Ok(self.xml(&question, &reply::Answer { content: "", exceptions }))
+            }
             Some(trouble) => Ok(magda_trouble::play(self, trouble, &question)),
         }
     }
 }
 
-fn unacceptable(method: &Method, path: &str, headers: &HeaderMap) -> Option<StatusCode> {
+fn is(question: &Question, operation: &Operation) -> bool {
+    question.operation.name == operation.name
+}
+
+fn unacceptable(method: &Method, headers: &HeaderMap) -> Option<StatusCode> {
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if path != PATH {
-        Some(StatusCode::NOT_FOUND)
-    } else if method != Method::POST {
+    if method != Method::POST {
         Some(StatusCode::METHOD_NOT_ALLOWED)
     } else if !content_type.to_ascii_lowercase().starts_with("text/xml") {
         Some(StatusCode::UNSUPPORTED_MEDIA_TYPE)
@@ -166,16 +195,18 @@ fn unacceptable(method: &Method, path: &str, headers: &HeaderMap) -> Option<Stat
 /// What the schema requires, with the values that this service takes.
 fn complete(question: &Question) -> bool {
     let sized = |path, most| (1..=most).contains(&question.text(path).chars().count());
-    let fixed =
-        [("Context/Naam", "GeefPersoon"), ("Context/Versie", "02.02.0000"), ("Context/Bericht/Type", "VRAAG")];
+    let Operation { name, version, insz, .. } = *question.operation;
+    let fixed = [("Context/Naam", name), ("Context/Versie", version), ("Context/Bericht/Type", "VRAAG")];
+    let person = !is(question, &GEEF_PERSOON)
+        || matches!(question.text("Vragen/Vraag/Inhoud/Bron"), "RR" | "KSZ")
+            && matches!(question.text("Vragen/Vraag/Inhoud/Taal"), "nl" | "fr" | "de" | "en");
     fixed.iter().all(|(path, value)| question.text(path) == *value)
         && sized("Context/Bericht/Tijdstip/Tijd", 18)
         && sized("Context/Bericht/Afzender/Identificatie", 120)
         && sized("Context/Bericht/Afzender/Referte", 36)
         && sized("Vragen/Vraag/Referte", 36)
-        && sized("Vragen/Vraag/Inhoud/Criteria/INSZ", 20)
-        && matches!(question.text("Vragen/Vraag/Inhoud/Bron"), "RR" | "KSZ")
-        && matches!(question.text("Vragen/Vraag/Inhoud/Taal"), "nl" | "fr" | "de" | "en")
+        && sized(insz, 20)
+        && person
 }
 
 fn is_date(text: &str) -> bool {

@@ -18,10 +18,10 @@ const HUGE: u64 = 512;
 
 /// The answer, or what is made of it.
 pub fn play(magda: &Magda, trouble: Trouble, question: &Question) -> Response<Script> {
-    let file = magda.file(question.insz()).unwrap_or_default();
-    let other = magda.someone_else();
+    let file = &*magda.content(question, question.insz());
+    let other = &*magda.content(question, magda.someone_else());
     let answer =
-        |persons: &str| reply::answer(question, &magda.reference(), &Answer { persons, exceptions: &[] });
+        |content: &str| reply::answer(question, &magda.reference(), &Answer { content, exceptions: &[] });
     let refusal = |exception| xml(StatusCode::OK, reply::refusal(question, &magda.reference(), &exception));
     let good = |body: Script| xml(StatusCode::OK, body);
     match trouble {

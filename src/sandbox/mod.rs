@@ -1,7 +1,7 @@
 //! The sources, played on their real wires with synthetic people: for the demo, the tests, and
 //! newcomers who want to see an answer before they have a certificate.
 //!
-//! *MAGDA* answers GeefPersoon 02.02 in SOAP over HTTP/1.1, *housing* is a partner that speaks
+//! *MAGDA* answers GeefPersoon 02.02 and four services of the Crossroads Bank in SOAP over HTTP/1.1, *housing* is a partner that speaks
 //! gRPC; both ask for client certificates. All that they say is fixed: no clock, no randomness.
 //! Some people are [`Trouble`]s: asking about them makes a source misbehave.
 
@@ -13,8 +13,10 @@ mod grpc;
 mod housing;
 mod housing_trouble;
 mod journal;
+mod ksz;
 mod magda;
 mod magda_trouble;
+mod operation;
 mod population;
 mod reply;
 mod server;
@@ -67,8 +69,12 @@ impl Sandbox {
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let population = Arc::new(population()?);
         let journal = Arc::new(Journal::open(settings.journal.as_deref())?);
-        let magda =
-            Magda::new(Arc::clone(&population), settings.identifications, Arc::clone(&journal), settings.delay);
+        let magda = Magda::new(
+            Arc::clone(&population),
+            settings.identifications,
+            Arc::clone(&journal),
+            settings.delay,
+        )?;
         let housing = Housing::new(&population, Arc::clone(&journal), settings.delay);
         Ok(Self {
             magda: serve(settings.magda, &settings.tls, magda).await?,

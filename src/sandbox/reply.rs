@@ -1,7 +1,7 @@
 //! Replies in MAGDA's 02.00 envelope: answers, exceptions on both levels, and SOAP faults.
 
 use super::{
-    soap::{ENVELOPE, GEEF_PERSOON, Question},
+    soap::{ENVELOPE, Question},
     trouble::UNDECLARED,
     xml::Xml,
 };
@@ -10,9 +10,9 @@ use super::{
 const DATE: &str = "2026-01-15";
 const TIME: &str = "09:30:00.000";
 
-/// What stands in `Antwoord`: one or more `Persoon` elements (or none), and exceptions.
+/// What stands in `Antwoord`: content, such as one or more `Persoon` elements (or none), and exceptions.
 pub struct Answer<'a> {
-    pub persons: &'a str,
+    pub content: &'a str,
     pub exceptions: &'a [Exception],
 }
 
@@ -22,6 +22,7 @@ pub struct Exception {
     origin: &'static str,
     severity: &'static str,
     diagnosis: &'static str,
+    circumstance: &'static str,
     annotations: Vec<(&'static str, String)>,
 }
 
@@ -42,12 +43,30 @@ impl Exception {
             origin: "MAGDA",
             severity: "WAARSCHUWING",
             diagnosis: "Het INSZ is vervangen",
+            circumstance: "",
             annotations: vec![("OudINSZ", old.to_owned()), ("NieuwINSZ", new.to_owned())],
         }
     }
 
     const fn error(code: &'static str, origin: &'static str, diagnosis: &'static str) -> Self {
-        Self { code, origin, severity: "FOUT", diagnosis, annotations: Vec::new() }
+        // Sources do write about people here; nothing of it may pass.
+        Self { code, origin, severity: "FOUT", diagnosis, circumstance: UNDECLARED, annotations: Vec::new() }
+    }
+
+    /// A status of the Crossroads Bank: its value and code.
+    pub fn status(value: &'static str, code: &str) -> Self {
+        let (number, severity) = match value {
+            "NO_RESULT" => ("70002", "FOUT"),
+            _ => ("70001", "WAARSCHUWING"),
+        };
+        Self {
+            code: number,
+            origin: "KSZ",
+            severity,
+            diagnosis: "De KSZ antwoordde met een status",
+            circumstance: value,
+            annotations: vec![("status code", code.to_owned())],
+        }
     }
 
     fn write(&self, xml: &mut Xml) {
@@ -57,9 +76,8 @@ impl Exception {
             xml.text("Type", self.severity);
             moment(xml);
             xml.text("Diagnose", self.diagnosis);
-            if self.severity == "FOUT" {
-                // Sources do write about people here; nothing of it may pass.
-                xml.text("Omstandigheid", UNDECLARED);
+            if !self.circumstance.is_empty() {
+                xml.text("Omstandigheid", self.circumstance);
             }
             if !self.annotations.is_empty() {
                 xml.element("Annotaties", &[], |xml| {
@@ -81,8 +99,8 @@ pub fn answer(question: &Question, reference: &str, answer: &Answer) -> String {
         xml.element("Antwoorden", &[], |xml| {
             xml.element("Antwoord", &[], |xml| {
                 xml.text("Referte", question.text("Vragen/Vraag/Referte"));
-                if !answer.persons.is_empty() {
-                    xml.element("Inhoud", &[], |xml| xml.raw(answer.persons));
+                if !answer.content.is_empty() {
+                    xml.element("Inhoud", &[], |xml| xml.raw(answer.content));
                 }
                 exceptions(xml, answer.exceptions);
             });
@@ -110,7 +128,9 @@ pub fn fault(code: &str, text: &str, detail: &str) -> String {
 
 fn envelope(question: &Question, reference: &str, content: impl FnOnce(&mut Xml)) -> String {
     soap(|xml| {
-        xml.element("web:GeefPersoonResponse", &[("xmlns:web", GEEF_PERSOON)], |xml| {
+        let operation = question.operation;
+        let name = format!("web:{}Response", operation.name);
+        xml.element(&name, &[("xmlns:web", operation.namespace)], |xml| {
             xml.element("Repliek", &[], |xml| {
                 context(xml, question, reference);
                 content(xml);
@@ -132,8 +152,8 @@ fn soap(content: impl FnOnce(&mut Xml)) -> String {
 fn context(xml: &mut Xml, question: &Question, reference: &str) {
     let sender = |part| question.text(part);
     xml.element("Context", &[], |xml| {
-        xml.text("Naam", "GeefPersoon");
-        xml.text("Versie", "02.02.0000");
+        xml.text("Naam", question.operation.name);
+        xml.text("Versie", question.operation.version);
         xml.element("Bericht", &[], |xml| {
             xml.text("Type", "ANTWOORD");
             moment(xml);

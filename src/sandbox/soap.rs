@@ -1,32 +1,37 @@
-//! The question of a GeefPersoon 02.02 request, read out of its SOAP envelope.
+//! The question of a request, read out of its SOAP envelope.
 //! Not a SOAP stack: one operation, one question, no attachments, headers skipped.
-
-use std::collections::HashMap;
 
 use quick_xml::{NsReader, escape::resolve_predefined_entity, events::Event, name::ResolveResult};
 
+use super::operation::Operation;
+
 /// SOAP 1.1 envelope.
 pub const ENVELOPE: &str = "http://schemas.xmlsoap.org/soap/envelope/";
-/// The operation's namespace; below `Verzoek` and `Repliek` nothing is qualified.
-pub const GEEF_PERSOON: &str = "http://magda.vlaanderen.be/persoon/soap/geefpersoon/v02_02";
 
 const MAX_DEPTH: usize = 16;
 
 /// The question, as far as it could be read: absent elements are empty.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Question {
-    leaves: HashMap<String, String>,
+    /// The service that is asked.
+    pub operation: &'static Operation,
+    leaves: Vec<(String, String)>,
 }
 
 impl Question {
     /// Text of an element below `Verzoek`, such as `Context/Bericht/Afzender/Referte`.
     pub fn text(&self, path: &str) -> &str {
-        self.leaves.get(path).map_or("", String::as_str)
+        self.leaves.iter().find(|(known, _)| known == path).map_or("", |(_, text)| text)
+    }
+
+    /// Texts of an element that recurs.
+    pub fn texts<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a str> {
+        self.leaves.iter().filter(move |(known, _)| known == path).map(|(_, text)| text.as_str())
     }
 
     /// The INSZ asked for, whatever it looks like.
     pub fn insz(&self) -> &str {
-        self.text("Vragen/Vraag/Inhoud/Criteria/INSZ")
+        self.text(self.operation.insz)
     }
 }
 
@@ -44,11 +49,11 @@ pub enum Fault {
 }
 
 /// Reads a request.
-pub fn parse(body: &[u8]) -> Result<Question, Fault> {
+pub fn parse(body: &[u8], operation: &'static Operation) -> Result<Question, Fault> {
     let text = std::str::from_utf8(body).map_err(|_| Fault::NotXml)?;
     let mut reader = NsReader::from_str(text);
     let mut path: Vec<String> = Vec::new();
-    let mut question = Question::default();
+    let mut question = Question { operation, leaves: Vec::new() };
     let mut closed = false;
     loop {
         let (namespace, event) = reader.read_resolved_event().map_err(|_| Fault::NotXml)?;
@@ -58,14 +63,17 @@ pub fn parse(body: &[u8]) -> Result<Question, Fault> {
                     return Err(Fault::NotXml);
                 }
                 let name = start.local_name().as_ref().to_owned();
-                expect(&path, &name, &namespace)?;
+                expect(operation, &path, &name, &namespace)?;
                 path.push(name);
                 let leaf = leaf(&path);
-                if !leaf.is_empty() && question.leaves.insert(leaf, String::new()).is_some() {
+                if !operation.repeats && question.leaves.iter().any(|(known, _)| *known == leaf) {
                     return Err(Fault::Repeated);
                 }
+                if !leaf.is_empty() {
+                    question.leaves.push((leaf, String::new()));
+                }
             }
-            Event::Empty(start) => expect(&path, start.local_name().as_ref(), &namespace)?,
+            Event::Empty(start) => expect(operation, &path, start.local_name().as_ref(), &namespace)?,
             Event::End(_) => {
                 path.pop();
                 closed = path.is_empty();
@@ -94,7 +102,7 @@ pub fn parse(body: &[u8]) -> Result<Question, Fault> {
 }
 
 /// Envelope, body, operation; below that, nothing is qualified. Headers may hold anything.
-fn expect(path: &[String], name: &str, namespace: &ResolveResult) -> Result<(), Fault> {
+fn expect(operation: &Operation, path: &[String], name: &str, namespace: &ResolveResult) -> Result<(), Fault> {
     let bound = match namespace {
         ResolveResult::Bound(bound) => bound.as_ref(),
         ResolveResult::Unbound => "",
@@ -104,13 +112,13 @@ fn expect(path: &[String], name: &str, namespace: &ResolveResult) -> Result<(), 
         ([], "Envelope") | ([_], "Header" | "Body") if bound == ENVELOPE => Ok(()),
         ([] | [_], _) => Err(Fault::NotSoap),
         ([_, part, ..], _) if part == "Header" => Ok(()),
-        ([_, _], "GeefPersoon") if bound == GEEF_PERSOON => Ok(()),
+        ([_, _], name) if name == operation.name && bound == operation.namespace => Ok(()),
         ([_, _, _], "Verzoek") | ([_, _, _, _, ..], _) if bound.is_empty() => Ok(()),
         _ => Err(Fault::UnknownOperation),
     }
 }
 
-/// The path below `Envelope/Body/GeefPersoon/Verzoek`; empty elsewhere.
+/// The path below operation and `Verzoek`; empty elsewhere.
 fn leaf(path: &[String]) -> String {
     match path {
         [_, part, _, _, rest @ ..] if part == "Body" => rest.join("/"),
@@ -122,20 +130,30 @@ fn add(question: &mut Question, path: &[String], text: &str) -> Result<(), Fault
     if path.is_empty() && !text.trim().is_empty() {
         return Err(Fault::NotXml);
     }
-    if let Some(leaf) = question.leaves.get_mut(&leaf(path)) {
-        leaf.push_str(text.trim_matches(['\n', '\r', '\t', ' ']));
+    let leaf = leaf(path);
+    if let Some((_, known)) = question.leaves.iter_mut().rev().find(|(known, _)| *known == leaf) {
+        known.push_str(text.trim_matches(['\n', '\r', '\t', ' ']));
     }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::operation::{GEEF_PERSOON, SOCIAAL_STATUUT};
     use super::*;
+
+    const NAMESPACE: &str = GEEF_PERSOON.namespace;
+    static OPERATION: Operation = GEEF_PERSOON;
+    static STATUSES: Operation = SOCIAAL_STATUUT;
+
+    fn parse(body: &[u8]) -> Result<Question, Fault> {
+        super::parse(body, &OPERATION)
+    }
 
     fn request(inside: &str) -> String {
         format!(
             r#"<e:Envelope xmlns:e="{ENVELOPE}"><e:Header><x xmlns="urn:x"><y/></x></e:Header><e:Body>
-            <GeefPersoon xmlns="{GEEF_PERSOON}"><Verzoek xmlns="">{inside}</Verzoek></GeefPersoon></e:Body></e:Envelope>"#
+            <GeefPersoon xmlns="{NAMESPACE}"><Verzoek xmlns="">{inside}</Verzoek></GeefPersoon></e:Body></e:Envelope>"#
         )
     }
 
@@ -145,6 +163,15 @@ mod tests {
         assert_eq!(question.text("Context/Naam"), "Geef&A");
         assert_eq!(question.text("Context/Versie"), "");
         assert_eq!(question.insz(), "");
+    }
+
+    #[test]
+    fn what_recurs_is_read_in_its_order() {
+        let body = request("<Vragen><Naam>a</Naam><Naam>b</Naam></Vragen>")
+            .replace(NAMESPACE, STATUSES.namespace)
+            .replace("GeefPersoon", STATUSES.name);
+        let question = super::parse(body.as_bytes(), &STATUSES).unwrap();
+        assert_eq!(question.texts("Vragen/Naam").collect::<Vec<_>>(), ["a", "b"]);
     }
 
     #[test]

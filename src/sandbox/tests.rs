@@ -193,7 +193,7 @@ fn question(insz: &str, identification: &str) -> String {
         </Context><Vragen><Vraag><Referte>vraag-1</Referte><Inhoud><Criteria><INSZ>{insz}</INSZ></Criteria><Bron>RR</Bron>
         <Taal>nl</Taal></Inhoud></Vraag></Vragen></Verzoek></GeefPersoon></s:Body></s:Envelope>"#,
         soap::ENVELOPE,
-        soap::GEEF_PERSOON
+        operation::GEEF_PERSOON.namespace
     )
 }
 

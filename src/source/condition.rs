@@ -174,7 +174,7 @@ const fn none(sign: Sign<'static>, error: SourceError, what: &'static str) -> Co
 }
 
 /// All conditions, the particular before the general. MAGDA's codes as Digitaal Vlaanderen and MAGDA-Mock list them.
-pub const CONDITIONS: [Condition; 68] = [
+pub const CONDITIONS: [Condition; 69] = [
     none(NoConnection, Down, "no connection, or the question was never sent on one"),
     none(BrokeOff, BrokenOff, "the connection or the stream ended before the answer did"),
     none(Silence, TooSlow, "no answer within the deadline"),
@@ -238,6 +238,7 @@ pub const CONDITIONS: [Condition; 68] = [
     answer(Status("MSG00009"), NotFound, "person deceased"),
     answer(Status("MSG00021"), NotFound, "not integrated for the supplier"),
     answer(Status("MSG00005"), NotFound, "number does not exist"),
+    answer(Status("MSG00006"), NotFound, "number replaced: ask about the other one"),
     none(Status("MSG00012"), SubjectNotRegistered, "not integrated for the requester"),
     none(Status("MSG00013"), Refused, "not allowed under this legal context"),
     none(Status("MSG00008"), Internal, "invalid data in the question"),

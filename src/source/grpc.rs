@@ -122,23 +122,27 @@ impl FactProbes {
         }
         let limits = Limits::default();
         // Where an answer names several, it tells of none: whoever judges then refuses, or leaves a protection standing.
-        let text = |probe: &Option<Probe>| match probe {
-            None => Ok(None),
+        let texts = |probe: &Option<Probe>| match probe {
+            None => Ok((None, true)),
             Some(probe) => probe.texts(answer, &limits).map(|texts| match texts.split_first() {
-                Some((first, others)) if others.iter().all(|other| other == first) => Some((*first).into()),
-                _ => None,
+                Some((first, others)) if others.iter().all(|other| other == first) => {
+                    (Some(Box::from(*first)), false)
+                }
+                named => (None, named.is_none()),
             }),
         };
         let protected_address = match &self.protected_address {
             None => false,
             Some(probe) => probe.present(answer, &limits)?,
         };
+        let (returned, unnamed) = texts(&self.returned)?;
         Ok(Facts {
             found: true,
-            returned: text(&self.returned)?,
+            returned,
+            unnamed,
             replacement: None,
             protected_address,
-            protected_until: if protected_address { text(&self.protected_until)? } else { None },
+            protected_until: if protected_address { texts(&self.protected_until)?.0 } else { None },
         })
     }
 }

@@ -38,8 +38,8 @@ impl Planned {
         left: Duration,
     ) -> Result<Retrieved, SourceError> {
         let plan = self.plan(permit)?;
-        let Question { method, body, upstream, reference, asked_at, .. } = *question;
-        let envelope = Envelope::write(method, body, upstream, reference, asked_at)?;
+        let Question { method, body, answer, upstream, reference, asked_at, .. } = *question;
+        let envelope = Envelope::write(method, body, answer, upstream, reference, asked_at)?;
         self.source.retrieve(&envelope, &plan, left, question.traceparent).await.map_err(|failure| {
             if let Some(code) = &failure.code {
                 tracing::info!(%code, source = %method.source, "the source gave no answer");

@@ -7,6 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use sluis::clock;
+use sluis::domain::grant::Trie;
 use sluis::domain::instrument::Upstream;
 use sluis::domain::vocabulary::Vocabulary;
 use sluis::identity::tls::{self, Credentials};
@@ -92,8 +93,9 @@ async fn sandbox_people(cage: &Cage, people: &[&str]) -> Vec<(String, String)> {
     let mut answers = Vec::new();
     for subject in people {
         let method = vocabulary.method(PERSON).unwrap();
+        let answer = Trie::compile(&method.output, &["person"]).unwrap();
         let envelope =
-            Envelope::write(method, &question(subject), &upstream, Uuid::nil(), clock::now()).unwrap();
+            Envelope::write(method, &question(subject), &answer, &upstream, Uuid::nil(), clock::now()).unwrap();
         let request = Request::builder().method(Method::POST).uri(&*envelope.path).header("host", "localhost");
         let request = request.header("content-type", "text/xml").body(Full::new(envelope.body)).unwrap();
         let answer =

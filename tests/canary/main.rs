@@ -10,6 +10,7 @@
     reason = "a test may fail loudly"
 )]
 
+mod ksz;
 mod magda;
 mod partner;
 #[path = "../support/mod.rs"]

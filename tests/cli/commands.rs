@@ -120,7 +120,16 @@ fn check_config_says_what_is_in_force_and_what_to_mend() {
     assert_eq!((good.exit, good.err.as_str()), (0, ""), "{}", good.out);
     assert!(good.out.contains("counts as enacted"), "{}", good.out);
     let json = run(["check-config", "--config", config.to_str().unwrap(), "--output", "json"]).json();
-    assert_eq!(json["in_force"], serde_json::json!(["housing-sandbox", "rr-9-2020", "rr-leuven"]));
+    assert_eq!(
+        json["in_force"],
+        serde_json::json!([
+            "housing-sandbox",
+            "ksz-gss-leuven",
+            "ksz-inquiry-leuven",
+            "rr-9-2020",
+            "rr-leuven"
+        ])
+    );
     assert_eq!(json["faults"], serde_json::json!([]));
 
     // (file, what is written wrong, exit status, what the message says)
@@ -160,7 +169,7 @@ fn protocol_check_judges_files_and_folders() {
     let own = concat!(env!("CARGO_MANIFEST_DIR"), "/protocols");
     let good = run(["protocol", "check", "--dir", own]);
     assert_eq!((good.exit, good.err.as_str()), (0, ""));
-    assert!(good.out.contains("5 sound, 0 faulty"), "{}", good.out);
+    assert!(good.out.contains("7 sound, 0 faulty"), "{}", good.out);
     assert!(run(["protocol", "check", "--dir", own, "--output", "json"]).json().is_object());
 
     let (_folder, setting) = configured("protocol");

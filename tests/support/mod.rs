@@ -12,6 +12,8 @@ pub mod caller;
 pub mod child;
 pub mod document;
 pub mod flock;
+pub mod reader;
+pub mod schema;
 pub mod source;
 pub mod stage;
 
@@ -35,6 +37,7 @@ use sluis::sandbox::{Played, Sandbox, Settings};
 
 pub const PERSON: &str = "/sluis.rijksregister.v1.PersonService/GetPerson";
 pub const HOUSING: &str = "/sandbox.housing.v1.HousingService/GetHousingFile";
+pub const STATUSES: &str = "/sluis.ksz.v1.SocialStatusService/GetSocialStatuses";
 pub const ISOLATION: &str = "/sluis.zorg.v1.IsolationService/GetIsolation";
 
 /// Synthetic people of the sandbox.
@@ -120,7 +123,9 @@ impl World {
             magda: SocketAddr::from(([127, 0, 0, 1], 0)),
             housing,
             tls: tls::source_server_config(&own, &authorities, &[]).unwrap(),
-            identifications: ["001", "002"].map(|n| format!("leuven.be/ovo000000/ipdc{n}-aip")).to_vec(),
+            identifications: ["001", "002", "003", "004"]
+                .map(|n| format!("leuven.be/ovo000000/ipdc{n}-aip"))
+                .to_vec(),
             journal: plan.journal.then(|| dir.join("journal.tsv")),
             delay: plan.delay,
         })

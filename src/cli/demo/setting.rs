@@ -18,7 +18,9 @@ use crate::domain::party::{OrganisationId, SystemName};
 pub const AUDIENCE: &str = "sluis-demo";
 
 /// The example instruments, as they stand in `protocols/`.
-const INSTRUMENTS: [(&str, &str); 5] = [
+const INSTRUMENTS: [(&str, &str); 7] = [
+    ("ksz-gss-leuven.toml", include_str!("../../../protocols/ksz-gss-leuven.toml")),
+    ("ksz-inquiry-leuven.toml", include_str!("../../../protocols/ksz-inquiry-leuven.toml")),
     ("rr-leuven.toml", include_str!("../../../protocols/rr-leuven.toml")),
     ("rr-28-2009.toml", include_str!("../../../protocols/rr-28-2009.toml")),
     ("rr-9-2020.toml", include_str!("../../../protocols/rr-9-2020.toml")),
@@ -189,6 +191,13 @@ wire = "magda"
 endpoint = "https://{magda}"
 ca = "{ca}"
 per_second = 0                    # a played source has no throttle; the real one has
+
+[[source]]
+name = "ksz"
+wire = "magda"
+endpoint = "https://{magda}"
+ca = "{ca}"
+per_second = 0
 
 [[source]]
 name = "housing"

@@ -18,6 +18,7 @@ use crate::sandbox::{Played, Sandbox};
 
 const PERSON: &str = "/sluis.rijksregister.v1.PersonService/GetPerson";
 const HOUSING: &str = "/sandbox.housing.v1.HousingService/GetHousingFile";
+const STATUSES: &str = "/sluis.ksz.v1.SocialStatusService/GetSocialStatuses";
 const ISOLATION: &str = "/sluis.zorg.v1.IsolationService/GetIsolation";
 
 /// The case that every question of the story belongs to.
@@ -26,6 +27,7 @@ const CASE: &str = "DEMO-2026/1";
 const PIETER: &str = "84631230189";
 const ANNELIES: &str = "86710230694";
 const HILDE: &str = "88690338414";
+const SOFIE: &str = "90662732454";
 const NOBODY: &str = "85673003360";
 
 /// One exchange of the story.
@@ -37,6 +39,8 @@ struct Scene {
     protocol: &'static str,
     purpose: &'static str,
     fields: Option<&'static str>,
+    /// What the request holds beside the number, as it stands on protobuf's wire.
+    more: &'static [u8],
     ends: Ends,
 }
 
@@ -56,11 +60,15 @@ const fn scene(what: &'static str, subject: &'static str, ends: Ends) -> Scene {
         protocol: "rr-leuven",
         purpose: "parking-offender",
         fields: None,
+        more: b"",
         ends,
     }
 }
 
-const STORY: [Scene; 13] = [
+/// One status: its name, and the day.
+const INCREASED_REIMBURSEMENT: &[u8] = b"\x12\x15\x0a\x07BIM_BVT\x12\x0a2026-01-15";
+
+const STORY: [Scene; 14] = [
     scene("The city writes to a parking offender: name and address", PIETER, Ends::Released),
     Scene {
         who: "ocmw-leuven",
@@ -83,6 +91,17 @@ const STORY: [Scene; 13] = [
         protocol: "housing-sandbox",
         purpose: "rent-subsidy-followup",
         ..scene("The OCMW asks the housing partner, over gRPC", PIETER, Ends::Released)
+    },
+    Scene {
+        method: STATUSES,
+        protocol: "ksz-gss-leuven",
+        purpose: "automatic-grant",
+        more: INCREASED_REIMBURSEMENT,
+        ..scene(
+            "The city asks the Crossroads Bank: has she a status that gives a reduction?",
+            SOFIE,
+            Ends::Released,
+        )
     },
     Scene {
         fields: Some("person.name.last_names,person.civil_states.code"),
@@ -244,7 +263,8 @@ async fn play(
     let mut metadata =
         vec![("sluis-protocol", scene.protocol), ("sluis-purpose", scene.purpose), ("sluis-case", CASE)];
     metadata.extend(scene.fields.map(|fields| ("sluis-fields", fields)));
-    Ok(client.call(scene.method, &token, &metadata, &question.encode_to_vec()).await)
+    let question = [&question.encode_to_vec(), scene.more].concat();
+    Ok(client.call(scene.method, &token, &metadata, &question).await)
 }
 
 fn login(setting: &Setting, gateway: SocketAddr, who: &str) -> Result<(Client, String), Failure> {

@@ -4,12 +4,14 @@ use std::sync::LazyLock;
 
 use super::*;
 
-const FILES: [(&str, &str); 5] = [
+const FILES: [(&str, &str); 7] = [
     ("protocols/covid19-diest.toml", include_str!("../../../protocols/covid19-diest.toml")),
     ("protocols/housing-sandbox.toml", include_str!("../../../protocols/housing-sandbox.toml")),
     ("protocols/rr-28-2009.toml", include_str!("../../../protocols/rr-28-2009.toml")),
     ("protocols/rr-9-2020.toml", include_str!("../../../protocols/rr-9-2020.toml")),
     ("protocols/rr-leuven.toml", include_str!("../../../protocols/rr-leuven.toml")),
+    ("protocols/ksz-gss-leuven.toml", include_str!("../../../protocols/ksz-gss-leuven.toml")),
+    ("protocols/ksz-inquiry-leuven.toml", include_str!("../../../protocols/ksz-inquiry-leuven.toml")),
 ];
 const PERSON: &str = "/sluis.rijksregister.v1.PersonService/GetPerson";
 const HOUSING: &str = "/sandbox.housing.v1.HousingService/GetHousingFile";

@@ -26,6 +26,11 @@ impl Trie {
         self.opener(path).is_some()
     }
 
+    /// Is anything granted at this path: the field itself, or any below it? A `*` in it is any field.
+    pub fn reaches(&self, path: &str) -> bool {
+        reaches(self.root(), path)
+    }
+
     /// The trie for a caller who asks for these paths only. Its [`paths`](Trie::paths) are theirs, less those
     /// that another of them contains. A path that is not covered is an error, which names it.
     pub fn narrow(&self, paths: &[impl AsRef<str>]) -> Result<Self, PathError> {
@@ -60,6 +65,14 @@ pub fn known_part<'p>(message: &MessageDescriptor, path: &'p str) -> &'p str {
         known += name.len() + usize::from(known > 0);
     }
     path.get(..known).unwrap_or_default()
+}
+
+fn reaches(node: Node<'_>, path: &str) -> bool {
+    let (name, rest) = path.split_once('.').map_or((path, None), |(name, rest)| (name, Some(rest)));
+    node.fields().filter(|field| name == "*" || field.descriptor().name() == name).any(|field| match rest {
+        None => true,
+        Some(rest) => field.child().is_some_and(|child| reaches(child, rest)),
+    })
 }
 
 /// The paths that no other contains, each once, in their order.

@@ -242,6 +242,8 @@ fn each_kind_of_data_needs_its_own_word() {
         law_article: None,
         xml: None,
         fact: None,
+        party: false,
+        among: false,
     };
     for (sensitivity, word) in [
         (Sensitivity::Ordinary, None),

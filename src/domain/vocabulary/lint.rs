@@ -112,7 +112,7 @@ fn judge(
             if let Err(error) = vocabulary.may_serve(source, &read) {
                 findings.refuse(method.full_name(), &error);
             }
-            if read.subject_returned.is_none() {
+            if read.subject_returned.is_none() && read.parties.is_empty() && !read.unnamed {
                 findings.refuse(
                     method.full_name(),
                     &"no field of the answer is the data subject, so that no answer could be known to be about the \

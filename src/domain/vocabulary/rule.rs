@@ -8,6 +8,7 @@ use crate::proto::options;
 /// What `sluis.options.v1.field` says of a field. It holds for everything below the field, beside what is
 /// said there: judge a field by the rules of its whole way.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own, as the descriptors give them")]
 pub struct FieldRule {
     /// The INSZ of the data subject.
     pub subject: bool,
@@ -25,6 +26,10 @@ pub struct FieldRule {
     pub xml: Option<Box<str>>,
     /// What the value tells apart from itself.
     pub fact: Option<Fact>,
+    /// The INSZ of somebody among whom the data subject is to be found.
+    pub party: bool,
+    /// Of the parties in each of these messages, the data subject is one.
+    pub among: bool,
 }
 
 /// How sensitive a value is.
@@ -55,6 +60,20 @@ pub enum Fact {
     ProtectedAddress,
     /// The last day of that protection (YYYY-MM-DD).
     ProtectedAddressUntil,
+    /// What the Crossroads Bank says of the whole answer.
+    Status,
+    /// The code of that.
+    StatusCode,
+    /// What stands beside that.
+    StatusInformation,
+    /// The number that replaces the one asked for.
+    Replacement,
+}
+
+impl Fact {
+    /// Those that the source says of the whole answer.
+    pub const OF_STATUS: [Self; 4] =
+        [Self::Status, Self::StatusCode, Self::StatusInformation, Self::Replacement];
 }
 
 /// What the descriptors say of a field. Options that cannot be read make it free text, the kind that may hide
@@ -96,7 +115,13 @@ impl From<options::Field> for FieldRule {
                 options::Fact::Unspecified => None,
                 options::Fact::ProtectedAddress => Some(Fact::ProtectedAddress),
                 options::Fact::ProtectedAddressUntil => Some(Fact::ProtectedAddressUntil),
+                options::Fact::Status => Some(Fact::Status),
+                options::Fact::StatusCode => Some(Fact::StatusCode),
+                options::Fact::StatusInformation => Some(Fact::StatusInformation),
+                options::Fact::Replacement => Some(Fact::Replacement),
             },
+            party: said.party,
+            among: said.among,
         }
     }
 }

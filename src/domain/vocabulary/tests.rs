@@ -102,6 +102,10 @@ fn subject() -> options::Field {
     options::Field { subject: true, ..options::Field::default() }
 }
 
+fn party() -> options::Field {
+    options::Field { party: true, ..options::Field::default() }
+}
+
 /// One sound method `t.S.M`: a request, and an answer that holds a person who holds persons.
 fn sound() -> File {
     let person = vec![field("insz", 1, subject()), message_field("parent", 2, "Person")];
@@ -130,9 +134,10 @@ fn sound() -> File {
 }
 
 fn exchange() -> options::Method {
-    let element = options::Element { path: "INSZ".into(), field: "insz".into(), value: String::new() };
+    let element = Element { path: "INSZ".into(), field: "insz".into(), ..Element::default() };
     let magda = options::Magda { content: vec![element], ..options::Magda::default() };
-    options::Method { source: "s".into(), manner: options::Manner::Read.into(), magda: Some(magda) }
+    let manner = options::Manner::Read.into();
+    options::Method { source: "s".into(), manner, magda: Some(magda), unnamed: false }
 }
 
 fn load(file: File) -> Result<Vocabulary, VocabularyError> {
@@ -149,7 +154,7 @@ fn said(file: &mut File) -> &mut options::Method {
     file.service[0].method[0].options.as_mut().unwrap().method.as_mut().unwrap()
 }
 
-fn element(file: &mut File) -> &mut options::Element {
+fn element(file: &mut File) -> &mut Element {
     &mut said(file).magda.as_mut().unwrap().content[0]
 }
 
@@ -194,6 +199,44 @@ fn each_fault_is_named() {
         ),
         (changed(|x| element(x).field = "x".into()), VocabularyError::ContentField(m(), f("x"))),
         (changed(|x| element(x).field.clear()), VocabularyError::ContentEmpty(m(), f("INSZ"))),
+        (changed(|x| element(x).path = "@INSZ".into()), VocabularyError::ContentPath(m(), f("@INSZ"))),
+        (changed(|x| element(x).path = "INSZ/".into()), VocabularyError::ContentPath(m(), f("INSZ/"))),
+        (
+            changed(|x| said(x).magda.as_mut().unwrap().container = "Vraag/Inhoud".into()),
+            VocabularyError::ContentPath(m(), f("Vraag/Inhoud")),
+        ),
+        (
+            changed(|x| element(x).opened_by = vec!["person.age".into()]),
+            VocabularyError::ContentField(m(), f("person.age")),
+        ),
+        (
+            changed(|x| element(x).opened_by = vec!["*.insz".into()]),
+            VocabularyError::ContentTwice(m(), f("INSZ")),
+        ),
+        (
+            changed(|x| element(x).elements = vec![element(x).clone()]),
+            VocabularyError::ContentField(m(), f("insz")),
+        ),
+        (
+            changed(|x| {
+                element(x).elements = vec![element(x).clone()];
+                element(x).value = "x".into();
+            }),
+            VocabularyError::ContentTwice(m(), f("INSZ")),
+        ),
+        (
+            changed(|x| {
+                said(x).magda = None;
+                x.message[2].field.push(field("other", 3, party()));
+            }),
+            VocabularyError::Party(m(), f("t.Person.other")),
+        ),
+        (
+            changed(|x| {
+                x.message[2].field.push(Field { kind: Type::Uint64.into(), ..field("other", 3, party()) });
+            }),
+            VocabularyError::Party(m(), f("t.Person.other")),
+        ),
     ];
     for (file, fault) in cases {
         let error = load(file).unwrap_err();

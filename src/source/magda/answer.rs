@@ -6,18 +6,15 @@
 
 use std::borrow::Cow;
 
-use bytes::Bytes;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::ResolveResult;
+use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
 use quick_xml::reader::NsReader;
 
-use super::encode::{delimited, encode, message};
 use super::exception::{self, Exception, Failure};
-use super::plan::{Action, Element, Mark, Plan, SOAP, Space};
-use crate::domain::facts::Facts;
-use crate::source::condition::Outcome;
+use super::gather::Gathered;
+use super::plan::{Element, Mark, Plan, SOAP, Space};
 use crate::source::{Retrieved, SourceError};
 
 /// How large and how deep an answer may be.
@@ -44,6 +41,9 @@ impl Default for Limits {
 /// The text of a Fault that is searched for the throttle, in bytes.
 const FAULT_TEXT: usize = 4096;
 
+/// Namespace of `nil`, by which an element says that it has no value.
+const INSTANCE: &str = "http://www.w3.org/2001/XMLSchema-instance";
+
 const INVALID: SourceError = SourceError::AnswerInvalid;
 
 impl Plan {
@@ -56,9 +56,12 @@ impl Plan {
         if !text.chars().all(is_xml_char) {
             return Err(INVALID.into());
         }
-        let mut reading = Reading::new(self, limits);
+        let mut reading = Reading::new(self, asked, limits);
         reading.document(text)?;
-        reading.finish(asked)
+        if let Some(fault) = &reading.fault {
+            return Err(exception::judge_fault(&fault.text, &fault.code));
+        }
+        reading.gathered.finish(reading.content, asked)
     }
 }
 
@@ -75,6 +78,8 @@ struct Level<'p> {
     element: Option<&'p Element>,
     /// Its own text, where that is wanted.
     text: Option<String>,
+    /// It says that it has no value.
+    nil: bool,
     fault: FaultPart,
 }
 
@@ -101,17 +106,12 @@ struct Reading<'p> {
     answer: bool,
     opened: bool,
     content: bool,
-    /// Fields collected for each open message: number and encoded field.
-    slots: Vec<Vec<(u32, Vec<u8>)>>,
-    /// Which messages of the outermost one have begun.
-    seen: Vec<bool>,
-    facts: Facts,
-    exceptions: Vec<Exception>,
+    gathered: Gathered<'p>,
     fault: Option<Fault>,
 }
 
 impl<'p> Reading<'p> {
-    fn new(plan: &'p Plan, limits: &'p Limits) -> Self {
+    fn new(plan: &'p Plan, asked: &'p str, limits: &'p Limits) -> Self {
         Self {
             plan,
             limits,
@@ -120,10 +120,7 @@ impl<'p> Reading<'p> {
             answer: false,
             opened: false,
             content: false,
-            slots: vec![Vec::new(); plan.slots],
-            seen: vec![false; plan.slots],
-            facts: Facts::default(),
-            exceptions: Vec::new(),
+            gathered: Gathered::new(plan, asked),
             fault: None,
         }
     }
@@ -137,7 +134,7 @@ impl<'p> Reading<'p> {
             match event {
                 Event::Start(start) => {
                     let space = self.space(&space)?;
-                    self.start(space, &start)?;
+                    self.start(space, &start, reader.resolver())?;
                 }
                 Event::End(_) => self.end()?,
                 Event::Text(text) => self.text(&text.xml10_content())?,
@@ -160,12 +157,17 @@ impl<'p> Reading<'p> {
             ResolveResult::Unbound => Ok(Some(Space::Unqualified)),
             ResolveResult::Bound(bound) if bound.0 == SOAP => Ok(Some(Space::Soap)),
             ResolveResult::Bound(bound) if *bound.0 == *self.plan.namespace => Ok(Some(Space::Service)),
-            ResolveResult::Bound(_) => Ok(None),
+            ResolveResult::Bound(bound) => Ok(self.plan.own_space(bound.0)),
             ResolveResult::Unknown(_) => Err(INVALID),
         }
     }
 
-    fn start(&mut self, space: Option<Space>, start: &BytesStart<'_>) -> Result<(), SourceError> {
+    fn start(
+        &mut self,
+        space: Option<Space>,
+        start: &BytesStart<'_>,
+        names: &NamespaceResolver,
+    ) -> Result<(), SourceError> {
         self.elements += 1;
         if self.elements > self.limits.elements || self.open.len() >= self.limits.depth {
             return Err(INVALID);
@@ -173,6 +175,8 @@ impl<'p> Reading<'p> {
         let name = start.local_name();
         let name = name.as_ref();
         let (parent, in_fault) = match self.open.last() {
+            // What has no value has no parts.
+            Some(Level { nil: true, .. }) => return Err(INVALID),
             Some(level) => (level.element, level.fault != FaultPart::None),
             None if self.elements == 1 => (self.plan.elements.first(), false),
             None => return Err(INVALID),
@@ -182,8 +186,8 @@ impl<'p> Reading<'p> {
             return Err(INVALID);
         }
         self.content |= parent.is_some_and(|parent| parent.mark == Mark::Content);
-        self.attributes(element, start)?;
-        let mut level = Level { element, ..Level::default() };
+        let nil = self.attributes(element, start, names)?;
+        let mut level = Level { element, nil, ..Level::default() };
         if in_fault {
             level.text = Some(String::new());
             level.fault = match name {
@@ -214,7 +218,7 @@ impl<'p> Reading<'p> {
             // One question is asked, so that a second answer would be about something else.
             Mark::Answer if std::mem::replace(&mut self.answer, true) => return Err(INVALID),
             Mark::Content if std::mem::replace(&mut self.opened, true) => return Err(INVALID),
-            Mark::Exception => self.exceptions.push(Exception::begun()),
+            Mark::Exception => self.gathered.exceptions.push(Exception::begun()),
             Mark::Code | Mark::Severity | Mark::Circumstance | Mark::Annotation => {
                 level.text = Some(String::new());
             }
@@ -223,42 +227,72 @@ impl<'p> Reading<'p> {
         if !element.text.is_empty() {
             level.text = Some(String::new());
         }
-        // Of two protections, the end of one is not the end of the other.
-        if element.protects && std::mem::replace(&mut self.facts.protected_address, true) {
-            return Err(INVALID);
-        }
-        for open in element.opens.iter().filter(|open| open.parent == 0 && !open.repeated) {
-            // A second person, even one without a number, or one of whom nothing is granted.
-            let seen = self.seen.get_mut(open.slot).ok_or(INVALID)?;
-            if std::mem::replace(seen, true) {
-                return Err(INVALID);
-            }
-        }
-        Ok(())
+        self.gathered.begin(element)
     }
 
-    fn attributes(&mut self, element: Option<&Element>, start: &BytesStart<'_>) -> Result<(), SourceError> {
-        let wanted = element.map_or(&[][..], |element| &element.attributes);
+    /// Reads what is wanted of them; tells whether the element says that it has no value.
+    fn attributes(
+        &mut self,
+        element: Option<&Element>,
+        start: &BytesStart<'_>,
+        names: &NamespaceResolver,
+    ) -> Result<bool, SourceError> {
+        let mut nil = false;
         for (count, attribute) in start.attributes().enumerate() {
             let attribute = attribute.map_err(|_| INVALID)?;
             if count >= self.limits.attributes {
                 return Err(INVALID);
             }
-            let found = wanted.iter().find(|(name, _)| **name == *attribute.key.as_ref());
-            let Some((_, actions)) = found else { continue };
+            let Some(element) = element else { continue };
+            let (instance, space) = self.attribute_space(attribute.key, names)?;
+            let name = attribute.key.local_name();
+            let says_nil = instance && name.as_ref() == "nil";
+            let found = element
+                .attributes
+                .iter()
+                .find(|(known, label, _)| Some(*known) == space && **label == *name.as_ref());
+            if found.is_none() && !says_nil {
+                continue;
+            }
             let value = attribute.normalized_value(XmlVersion::Explicit1_0).map_err(|_| INVALID)?;
             if value.len() > self.limits.text || !value.chars().all(is_xml_char) {
                 return Err(INVALID);
             }
-            self.act(actions, &value)?;
+            match value.trim_matches(is_space) {
+                "1" | "true" if says_nil => nil = true,
+                "0" | "false" if says_nil => {}
+                _ if says_nil => return Err(INVALID),
+                _ => {}
+            }
+            if let Some((_, _, actions)) = found {
+                self.gathered.act(actions, &value)?;
+            }
         }
-        Ok(())
+        Ok(nil)
+    }
+
+    /// Whether an attribute is one of XML Schema's own, and where else it stands. Without a prefix it stands in no namespace.
+    fn attribute_space(
+        &self,
+        key: QName<'_>,
+        names: &NamespaceResolver,
+    ) -> Result<(bool, Option<Space>), SourceError> {
+        if key.prefix().is_none() {
+            return Ok((false, Some(Space::Unqualified)));
+        }
+        if key.as_namespace_binding().is_some() {
+            return Ok((false, None));
+        }
+        let (space, _) = names.resolve_attribute(key);
+        let instance = matches!(&space, ResolveResult::Bound(bound) if bound.0 == INSTANCE);
+        Ok((instance, self.space(&space)?))
     }
 
     fn text(&mut self, text: &str) -> Result<(), SourceError> {
         match self.open.last_mut() {
             None if text.trim_matches(is_space).is_empty() => Ok(()),
             None => Err(INVALID),
+            Some(Level { nil: true, .. }) if !text.trim_matches(is_space).is_empty() => Err(INVALID),
             Some(Level { text: None, .. }) => Ok(()),
             Some(Level { text: Some(own), .. }) => {
                 if own.len() + text.len() > self.limits.text {
@@ -289,24 +323,14 @@ impl<'p> Reading<'p> {
             return Ok(());
         };
         if let Some(text) = text {
-            if let Some(exception) = self.exceptions.last_mut() {
+            if let Some(exception) = self.gathered.exceptions.last_mut() {
                 exception.tell(element.mark, text);
             }
-            self.act(&element.text, text)?;
-        }
-        for open in element.opens.iter().rev() {
-            let Some(slot) = self.slots.get_mut(open.slot) else {
-                continue;
-            };
-            let message = message(std::mem::take(slot));
-            if message.is_empty() && !open.keep_empty {
-                continue;
+            if !level.nil {
+                self.gathered.act(&element.text, text)?;
             }
-            let mut field = Vec::with_capacity(message.len() + 8);
-            delimited(open.number, &message, &mut field);
-            self.collect(open.parent, open.number, open.repeated, field)?;
         }
-        Ok(())
+        self.gathered.end(element, level.nil)
     }
 
     fn fault_part(&mut self, part: FaultPart, text: &str) {
@@ -315,68 +339,6 @@ impl<'p> Reading<'p> {
             FaultPart::Code => text.clone_into(&mut fault.code),
             FaultPart::Text if fault.text.len() < FAULT_TEXT => fault.text.push_str(text),
             FaultPart::Text | FaultPart::None => {}
-        }
-    }
-
-    fn act(&mut self, actions: &[Action], text: &str) -> Result<(), SourceError> {
-        for action in actions {
-            match action {
-                Action::Emit { slot, number, scalar, repeated, presence } => {
-                    if let Some(field) =
-                        encode(*number, *scalar, *repeated || *presence, text).map_err(|_| INVALID)?
-                    {
-                        self.collect(*slot, *number, *repeated, field)?;
-                    }
-                }
-                Action::Subject => once(&mut self.facts.returned, text)?,
-                Action::Protected => self.facts.protected_address = true,
-                Action::ProtectedUntil => once(&mut self.facts.protected_until, text)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// A second value of a field that has room for one is a fault of the answer, not a choice of ours.
-    fn collect(&mut self, slot: usize, number: u32, repeated: bool, field: Vec<u8>) -> Result<(), SourceError> {
-        let slot = self.slots.get_mut(slot).ok_or(INVALID)?;
-        if !repeated && slot.iter().any(|(known, _)| *known == number) {
-            return Err(INVALID);
-        }
-        slot.push((number, field));
-        Ok(())
-    }
-
-    fn finish(mut self, asked: &str) -> Result<Retrieved, Failure> {
-        if let Some(fault) = &self.fault {
-            return Err(exception::judge_fault(&fault.text, &fault.code));
-        }
-        let outcome = exception::judge(&self.exceptions, self.content)?;
-        let replacement = exception::replacement(&self.exceptions, asked);
-        let answer = match outcome {
-            Outcome::Content => message(self.slots.first_mut().map(std::mem::take).unwrap_or_default()),
-            Outcome::NotFound | Outcome::Filtered => Vec::new(),
-        };
-        let facts = match outcome {
-            Outcome::Content => self.facts,
-            Outcome::NotFound | Outcome::Filtered => Facts::default(),
-        };
-        Ok(Retrieved {
-            answer: Bytes::from(answer),
-            // Where the platform filtered everything out, there is nothing to judge and nothing to release.
-            facts: Facts { found: outcome == Outcome::Content, replacement, ..facts },
-        })
-    }
-}
-
-/// Remembers a text that tells one thing; two that differ tell nothing.
-fn once(known: &mut Option<Box<str>>, text: &str) -> Result<(), SourceError> {
-    match known {
-        _ if text.is_empty() => Ok(()),
-        Some(known) if **known == *text => Ok(()),
-        Some(_) => Err(INVALID),
-        None => {
-            *known = Some(text.into());
-            Ok(())
         }
     }
 }

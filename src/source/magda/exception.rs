@@ -1,6 +1,7 @@
 //! The three levels of MAGDA's exceptions (SOAP Fault, Repliek, Antwoord), and what they mean for an exchange.
 
 use super::plan::Mark;
+use super::status::{Circumstance, REPLACED, Status, eleven_digits, is_status};
 use crate::source::condition::{self, Outcome, Sign, SourceError};
 
 /// Why MAGDA gave no answer. Never holds a value of the question or the answer.
@@ -36,8 +37,8 @@ pub struct Exception {
     pub code: String,
     /// `Type` is FOUT: the question was not, or not wholly, answered.
     pub fault: bool,
-    /// `Omstandigheid`, where it is a status of the Crossroads Bank: `NO_DATA_FOUND`.
-    pub no_data: bool,
+    /// `Omstandigheid`, where it is a status of the Crossroads Bank.
+    pub circumstance: Circumstance,
     /// The Crossroads Bank's status code among the annotations (MSG00012).
     pub status: Option<String>,
     /// The numbers of eleven digits among the annotations.
@@ -55,45 +56,41 @@ impl Exception {
         match mark {
             Mark::Code => text.clone_into(&mut self.code),
             Mark::Severity => self.fault = !matches!(text, "WAARSCHUWING" | "INFORMATIE"),
-            Mark::Circumstance => self.no_data = text == "NO_DATA_FOUND",
-            Mark::Annotation if text.len() == 11 && text.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.numbers.push(text.into());
-            }
+            Mark::Circumstance => self.circumstance = Circumstance::of(text),
             Mark::Annotation if is_status(text) => self.status = Some(text.into()),
+            Mark::Annotation => self.numbers.extend(eleven_digits(text)),
             _ => {}
         }
     }
 }
 
-/// Three capitals and five digits: MSG00012, HAN20200.
-fn is_status(text: &str) -> bool {
-    text.split_at_checked(3).is_some_and(|(letters, digits)| {
-        letters.bytes().all(|b| b.is_ascii_uppercase())
-            && digits.len() == 5
-            && digits.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
-/// Judges the exceptions of one reply; `content` tells whether `Inhoud` held any element.
+/// Judges the exceptions of one reply and the status that its content tells of itself; `content` tells whether
+/// `Inhoud` held any element.
 ///
 /// An error outweighs an absence, and an absence outweighs content; among errors the first counts.
-/// A warning or a notice never takes content away, save the Crossroads Bank's `NO_DATA_FOUND`,
+/// A warning or a notice never takes content away, save the Crossroads Bank's `NO_DATA_FOUND` and `NO_RESULT`,
 /// whose content only repeats that status.
-pub fn judge(exceptions: &[Exception], content: bool) -> Result<Outcome, Failure> {
+pub fn judge(exceptions: &[Exception], status: &Status, content: bool) -> Result<Outcome, Failure> {
     let mut outcome = None;
     for exception in exceptions {
-        if !exception.fault && content && !exception.no_data {
+        let nothing = matches!(exception.circumstance, Circumstance::NoData | Circumstance::NoResult);
+        if !exception.fault && content && !nothing {
             continue;
         }
+        let weighs = exception.fault || exception.circumstance == Circumstance::NoResult;
         match meaning(exception) {
             Some(Ok(Outcome::Content)) => {}
             Some(Ok(found)) => outcome = outcome.or(Some(found)),
-            Some(Err(failure)) if exception.fault => return Err(error(failure, &exception.code)),
-            None if exception.fault => {
+            Some(Err(failure)) if weighs => return Err(error(failure, &exception.code)),
+            None if weighs => {
                 return Err(error(SourceError::AnswerInvalid, &exception.code));
             }
             Some(Err(_)) | None => {}
         }
+    }
+    match status.meaning().filter(|_| content).transpose()? {
+        None | Some(Outcome::Content) => {}
+        Some(found) => outcome = outcome.or(Some(found)),
     }
     match outcome {
         Some(outcome) => Ok(outcome),
@@ -113,31 +110,32 @@ pub fn judge_fault(text: &str, code: &str) -> Failure {
     error(coded, code)
 }
 
-/// The replacement that exception 30004 announces: its annotations hold the old number and the new.
-/// Ambiguity announces nothing, so that an answer about the other number is refused.
-pub fn replacement(exceptions: &[Exception], asked: &str) -> Option<Box<str>> {
+/// The replacement that exception 30004 announces: its annotations hold the old number and the new. Or that the
+/// content does. Ambiguity announces nothing, so that an answer about the other number is refused.
+pub fn replacement(exceptions: &[Exception], status: &Status, asked: &str) -> Option<Box<str>> {
     let mut announced = exceptions
         .iter()
-        .filter(|exception| exception.code == "30004" || status(exception) == Some("MSG00006"))
+        .filter(|exception| exception.code == "30004" || exception.status.as_deref() == Some(REPLACED))
         .flat_map(|exception| &exception.numbers)
+        .chain(status.announced())
         .filter(|number| ***number != *asked);
     let first = announced.next()?;
     announced.all(|number| number == first).then(|| first.clone())
 }
 
 fn meaning(exception: &Exception) -> Option<Result<Outcome, SourceError>> {
-    if exception.no_data {
-        return Some(Ok(Outcome::NotFound));
+    match exception.circumstance {
+        Circumstance::NoData => return Some(Ok(Outcome::NotFound)),
+        Circumstance::Incomplete => return Some(Ok(Outcome::Content)),
+        Circumstance::NoResult | Circumstance::Other => {}
     }
     match exception.code.as_str() {
         // The Crossroads Bank's own status stands in an annotation.
-        "70001" | "70002" => status(exception).and_then(|status| condition::meaning(Sign::Status(status))),
+        "70001" | "70002" => {
+            exception.status.as_deref().and_then(|status| condition::meaning(Sign::Status(status)))
+        }
         code => condition::meaning(Sign::Code(code)),
     }
-}
-
-fn status(exception: &Exception) -> Option<&str> {
-    exception.status.as_deref()
 }
 
 fn error(error: SourceError, code: &str) -> Failure {
@@ -163,7 +161,7 @@ mod tests {
             if let Some(kind) = kind {
                 exception.tell(Mark::Severity, kind);
             }
-            assert_eq!(judge(&[exception], true).is_err(), fault, "{kind:?}");
+            assert_eq!(judge(&[exception], &Status::default(), true).is_err(), fault, "{kind:?}");
         }
     }
 
@@ -185,7 +183,7 @@ mod tests {
         }
         let mut partial = Exception { code: "70001".into(), ..Exception::begun() };
         partial.tell(Mark::Annotation, "HAN20200");
-        assert_eq!(judge(&[partial], true), Ok(Outcome::Content));
+        assert_eq!(judge(&[partial], &Status::default(), true), Ok(Outcome::Content));
     }
 
     #[test]
@@ -222,11 +220,12 @@ mod tests {
             ("99996", false, false, Err(AnswerInvalid)),
         ];
         for (code, fault, content, expected) in table {
-            let verdict = judge(&[exception(code, fault)], content).map_err(|failure| failure.error);
+            let verdict =
+                judge(&[exception(code, fault)], &Status::default(), content).map_err(|failure| failure.error);
             assert_eq!(verdict, expected, "{code} fault {fault} content {content}");
         }
-        assert_eq!(judge(&[], true), Ok(Outcome::Content));
-        assert_eq!(judge(&[], false), Err(AnswerInvalid.into()));
+        assert_eq!(judge(&[], &Status::default(), true), Ok(Outcome::Content));
+        assert_eq!(judge(&[], &Status::default(), false), Err(AnswerInvalid.into()));
     }
 
     #[test]
@@ -234,13 +233,14 @@ mod tests {
         let absence = exception("30001", true);
         let outage = exception("99996", true);
         for order in [[absence.clone(), outage.clone()], [outage, absence]] {
-            let verdict = judge(&order, false);
+            let verdict = judge(&order, &Status::default(), false);
             assert_eq!(verdict.map_err(|e| e.error), Err(SourceError::Down));
         }
     }
 
     #[test]
     fn a_status_of_the_crossroads_bank_decides() {
+        use Circumstance::*;
         let table = [
             ("70001", "MSG00100", false, Ok(Outcome::NotFound)),
             ("70002", "MSG00005", true, Ok(Outcome::NotFound)),
@@ -250,11 +250,25 @@ mod tests {
         ];
         for (code, status, fault, expected) in table {
             let exception = Exception { status: Some(status.into()), ..exception(code, fault) };
-            let verdict = judge(&[exception], false).map_err(|failure| failure.error);
+            let verdict = judge(&[exception], &Status::default(), false).map_err(|failure| failure.error);
             assert_eq!(verdict, expected, "{code} {status}");
         }
-        let no_data = Exception { no_data: true, ..exception("70001", false) };
-        assert_eq!(judge(&[no_data], true), Ok(Outcome::NotFound));
+        for (circumstance, fault, content, status, expected) in [
+            (NoData, false, true, "MSG00100", Ok(Outcome::NotFound)),
+            (Incomplete, false, true, "HAN20200", Ok(Outcome::Content)),
+            (Incomplete, true, true, "", Ok(Outcome::Content)),
+            (Incomplete, false, false, "HAN20200", Err(SourceError::AnswerInvalid)),
+            (NoResult, false, true, "MSG00012", Err(SourceError::SubjectNotRegistered)),
+            (NoResult, false, false, "MSG00013", Err(SourceError::Refused)),
+            (NoResult, false, true, "MSG00006", Ok(Outcome::NotFound)),
+            (NoResult, false, true, "", Err(SourceError::AnswerInvalid)),
+            (Other, false, true, "MSG00012", Ok(Outcome::Content)),
+        ] {
+            let status = (!status.is_empty()).then(|| status.to_owned());
+            let exception = Exception { circumstance, status, ..exception("70001", fault) };
+            let verdict = judge(&[exception], &Status::default(), content).map_err(|failure| failure.error);
+            assert_eq!(verdict, expected, "{circumstance:?} fault {fault} content {content}");
+        }
     }
 
     #[test]
@@ -277,13 +291,13 @@ mod tests {
                 numbers: numbers.iter().map(|n| Box::from(*n)).collect(),
                 ..exception("30004", false)
             };
-            replacement(&[exception], "85673003360").map(String::from)
+            replacement(&[exception], &Status::default(), "85673003360").map(String::from)
         };
         assert_eq!(announce(&[]), None);
         assert_eq!(announce(&["85673003360"]), None);
         assert_eq!(announce(&["85673003360", "62710512470"]).as_deref(), Some("62710512470"));
         assert_eq!(announce(&["04622921841", "62710512470"]), None);
         let other = Exception { numbers: vec!["62710512470".into()], ..exception("30042", false) };
-        assert_eq!(replacement(&[other], "85673003360"), None);
+        assert_eq!(replacement(&[other], &Status::default(), "85673003360"), None);
     }
 }

@@ -2,19 +2,23 @@
 //! register, the Crossroads Bank and Wonen in Vlaanderen reach municipalities over it.
 //!
 //! ```text
-//! question   method's options + request  → envelope
+//! question   method's options + request  → envelope: content fills it, each part where the options say
 //! client     envelope                    → body, over mutual TLS
 //! plan       method + grant              → which element is which field (once, at load)
-//! answer     body, by plan               → granted fields and facts
+//! answer     body, by plan               → texts; gather keeps granted fields and facts, people whom it is about
 //! exception  the platform's codes        → absence, or a failure
 //! ```
 
 mod answer;
 mod client;
+mod content;
 mod encode;
 mod exception;
+mod gather;
+mod people;
 mod plan;
 mod question;
+mod status;
 #[cfg(test)]
 mod tests;
 

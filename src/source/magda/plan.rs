@@ -7,18 +7,21 @@ use std::fmt;
 
 use prost_reflect::{FieldDescriptor, Kind};
 
-use crate::domain::grant::{Node, Trie};
-use crate::domain::vocabulary::{Method, Way, rule};
+use super::encode::{Holds, Scalar};
+use crate::domain::grant::{Arity, Node, Trie};
+use crate::domain::vocabulary::{Fact, Method, Way, XmlName, XmlPath, rule};
 
 /// Namespace of the SOAP 1.1 envelope.
 pub(super) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 
-/// Where an element stands: MAGDA's own elements are unqualified, below one that is not.
+/// Where an element or attribute stands: MAGDA's own elements are unqualified, below one that is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Space {
     Soap,
     Service,
     Unqualified,
+    /// In one of the plan's `namespaces`.
+    Own(usize),
 }
 
 /// What the envelope knows an element as.
@@ -36,41 +39,84 @@ pub(super) enum Mark {
     Annotation,
 }
 
-/// What the text of an element or attribute is read as.
+/// How many people a message is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scalar {
-    Text,
-    /// 0 or 1, or as XML Schema writes a boolean.
-    Flag,
+pub(super) enum Scope {
+    /// The person asked for.
+    Each,
+    /// Several, of whom the person asked for is one.
+    Among,
+}
+
+/// A field of the message that `slot` collects.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub slot: usize,
+    pub number: u32,
+    pub holds: Holds,
+    /// The other members of its `oneof`.
+    pub excludes: Box<[u32]>,
+}
+
+impl Target {
+    fn of(field: &FieldDescriptor, slot: usize) -> Self {
+        let holds = match Arity::of(field) {
+            Arity::Implicit => Holds::One,
+            Arity::Explicit => Holds::Presence,
+            Arity::Repeated | Arity::Map => Holds::Many,
+            Arity::Packed => Holds::Packed,
+        };
+        let members = field.containing_oneof().map(|oneof| oneof.fields().collect::<Vec<_>>());
+        let others = members.unwrap_or_default();
+        let others = others.iter().map(FieldDescriptor::number).filter(|number| *number != field.number());
+        Self { slot, number: field.number(), holds, excludes: others.collect() }
+    }
+
+    /// Has it room for one value alone?
+    pub(super) fn is_single(&self) -> bool {
+        matches!(self.holds, Holds::One | Holds::Presence)
+    }
 }
 
 /// What is done with a text.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
-    /// It is a field of the message that `slot` collects.
-    Emit {
-        slot: usize,
-        number: u32,
-        scalar: Scalar,
-        repeated: bool,
-        /// The field tells an absent value from an empty one.
-        presence: bool,
-    },
+    /// It is a value of a granted field.
+    Emit(Target, Scalar),
     /// It is the number of the person that the answer is about.
     Subject,
+    /// It is the number of somebody among whom that person is to be found.
+    Party,
     /// Its presence protects the address.
     Protected,
     /// It is the last day of that protection.
     ProtectedUntil,
+    /// It is what the source says of the whole answer, or the code of that, or stands beside it.
+    Status,
+    StatusCode,
+    StatusInformation,
+    /// It is the number that replaces the one asked for.
+    Replacement,
 }
 
-/// A message that an element opens: collected in `slot`, appended to `parent` where the element ends.
+impl From<Fact> for Action {
+    fn from(fact: Fact) -> Self {
+        match fact {
+            Fact::ProtectedAddress => Self::Protected,
+            Fact::ProtectedAddressUntil => Self::ProtectedUntil,
+            Fact::Status => Self::Status,
+            Fact::StatusCode => Self::StatusCode,
+            Fact::StatusInformation => Self::StatusInformation,
+            Fact::Replacement => Self::Replacement,
+        }
+    }
+}
+
+/// A message that an element opens: collected in `slot`, appended to its target where the element ends.
 #[derive(Clone, Debug)]
 pub(super) struct Open {
     pub slot: usize,
-    pub parent: usize,
-    pub number: u32,
-    pub repeated: bool,
+    pub target: Target,
     /// Granted itself, so that it stands even when it is empty.
     pub keep_empty: bool,
 }
@@ -80,9 +126,10 @@ pub(super) struct Open {
 pub(super) struct Element {
     pub mark: Mark,
     pub children: Vec<(Space, Box<str>, usize)>,
-    pub attributes: Vec<(Box<str>, Vec<Action>)>,
+    pub attributes: Vec<(Space, Box<str>, Vec<Action>)>,
     pub text: Vec<Action>,
     pub protects: bool,
+    pub scope: Option<Scope>,
     pub opens: Vec<Open>,
 }
 
@@ -90,6 +137,8 @@ pub(super) struct Element {
 #[derive(Clone)]
 pub struct Plan {
     pub(super) namespace: Box<str>,
+    /// Those that names of the descriptors bring along.
+    namespaces: Vec<Box<str>>,
     pub(super) elements: Vec<Element>,
     pub(super) slots: usize,
 }
@@ -128,32 +177,46 @@ impl Plan {
         if *granted.message() != method.output {
             return Err(PlanError::OtherMessage);
         }
-        let mut compiler = Compiler { elements: vec![Element::default()], slots: 1 };
+        let mut compiler = Compiler {
+            namespace: &magda.namespace,
+            namespaces: Vec::new(),
+            elements: vec![Element::default()],
+            slots: 1,
+        };
         let content = compiler.envelope(&magda.service);
         compiler.message(granted.root(), content, 0)?;
-        for (way, fact) in [
-            (&method.subject_returned, Action::Subject),
-            (&method.protected_address, Action::Protected),
-            (&method.protected_until, Action::ProtectedUntil),
-        ] {
-            if let Some(way) = way {
-                compiler.fact(way, content, fact)?;
-            }
+        let address = [
+            (Fact::ProtectedAddress, &method.protected_address),
+            (Fact::ProtectedAddressUntil, &method.protected_until),
+        ];
+        let address = address.into_iter().filter_map(|(fact, way)| Some((fact, way.as_ref()?)));
+        for (fact, way) in address.chain(method.status.iter().map(|(fact, way)| (*fact, way))) {
+            compiler.fact(way, content, &fact.into())?;
         }
-        Ok(Self {
-            namespace: magda.namespace.as_str().into(),
-            elements: compiler.elements,
-            slots: compiler.slots,
-        })
+        for way in &method.parties {
+            compiler.fact(way, content, &Action::Party)?;
+        }
+        if let Some(way) = &method.subject_returned {
+            compiler.fact(way, content, &Action::Subject)?;
+        }
+        let Compiler { namespaces, elements, slots, .. } = compiler;
+        Ok(Self { namespace: magda.namespace.as_str().into(), namespaces, elements, slots })
+    }
+
+    /// A namespace that names of the descriptors bring along.
+    pub(super) fn own_space(&self, namespace: &str) -> Option<Space> {
+        self.namespaces.iter().position(|known| **known == *namespace).map(Space::Own)
     }
 }
 
-struct Compiler {
+struct Compiler<'m> {
+    namespace: &'m str,
+    namespaces: Vec<Box<str>>,
     elements: Vec<Element>,
     slots: usize,
 }
 
-impl Compiler {
+impl Compiler<'_> {
     /// Lays out the envelope around the content, and returns the place of `Inhoud`.
     fn envelope(&mut self, service: &str) -> usize {
         let envelope = self.child(0, Space::Soap, "Envelope");
@@ -186,29 +249,21 @@ impl Compiler {
         for field in granted.fields() {
             let descriptor = field.descriptor();
             let Some(xml) = rule(descriptor).xml else { continue };
-            let place = Place::of(descriptor, &xml)?;
-            let element = self.reach(element, &place.elements);
-            let number = field.number();
-            let repeated = descriptor.is_list();
+            let place = place(descriptor, &xml)?;
+            let element = self.descend(element, &place.elements);
+            let target = Target::of(descriptor, slot);
             match (descriptor.kind(), field.child()) {
                 (Kind::Message(_), Some(child)) if !descriptor.is_map() && place.attribute.is_none() => {
                     let own = self.slots;
                     self.slots += 1;
-                    let keep_empty = field.is_whole();
-                    let open = Open { slot: own, parent: slot, number, repeated, keep_empty };
+                    let open = Open { slot: own, target, keep_empty: field.is_whole() };
                     self.update(element, |at| at.opens.push(open));
                     self.message(child, element, own)?;
                 }
-                (kind, _) => {
-                    let scalar = match kind {
-                        Kind::String => Scalar::Text,
-                        // Repeated flags would have to be packed; no service repeats one.
-                        Kind::Bool if !repeated => Scalar::Flag,
-                        _ => return Err(PlanError::Unsupported(descriptor.full_name().into())),
-                    };
-                    let presence = descriptor.supports_presence();
-                    let action = Action::Emit { slot, number, scalar, repeated, presence };
-                    self.act(element, place.attribute, action);
+                _ => {
+                    let unsupported = || PlanError::Unsupported(descriptor.full_name().into());
+                    let scalar = Scalar::of(descriptor).ok_or_else(unsupported)?;
+                    self.act(element, place.attribute, Action::Emit(target, scalar));
                 }
             }
         }
@@ -216,31 +271,70 @@ impl Compiler {
     }
 
     /// Reads a fact wherever it stands, whether or not the field that tells it is granted.
-    fn fact(&mut self, way: &Way, content: usize, fact: Action) -> Result<(), PlanError> {
+    fn fact(&mut self, way: &Way, content: usize, fact: &Action) -> Result<(), PlanError> {
         let mut at = content;
-        let mut attribute = None;
-        for field in way {
-            let xml = rule(field).xml.ok_or_else(|| PlanError::Path(field.full_name().into()))?;
-            let place = Place::of(field, &xml)?;
-            at = self.reach(at, &place.elements);
-            attribute = place.attribute.map(str::to_owned);
+        let mut repeats = None;
+        for (step, field) in way.iter().enumerate() {
+            let rule = rule(field);
+            let xml = rule.xml.ok_or_else(|| PlanError::Path(field.full_name().into()))?;
+            let place = place(field, &xml)?;
+            at = self.descend(at, &place.elements);
+            let last = step + 1 == way.len();
+            match fact {
+                Action::Party if rule.among && !last => {
+                    self.update(at, |at| at.scope = Some(Scope::Among));
+                }
+                Action::Subject if field.is_list() && !last => repeats = Some(at),
+                // The element itself tells, whatever it holds.
+                Action::Protected if last && place.attribute.is_none() => {
+                    self.update(at, |at| at.protects = true);
+                    return Ok(());
+                }
+                _ => {}
+            }
+            if last {
+                self.act(at, place.attribute, fact.clone());
+            }
         }
-        match (&fact, attribute) {
-            // The element itself tells, whatever it holds.
-            (Action::Protected, None) => self.update(at, |at| at.protects = true),
-            (_, attribute) => self.act(at, attribute.as_deref(), fact),
+        if let Some(at) = repeats {
+            self.update(at, |at| at.scope = at.scope.or(Some(Scope::Each)));
         }
         Ok(())
     }
 
-    fn act(&mut self, element: usize, attribute: Option<&str>, action: Action) {
+    fn act(&mut self, element: usize, attribute: Option<XmlName<'_>>, action: Action) {
+        let attribute = attribute.map(|name| (self.space(name), name.local));
         self.update(element, |at| match attribute {
             None => at.text.push(action),
-            Some(name) => match at.attributes.iter_mut().find(|(known, _)| **known == *name) {
-                Some((_, actions)) => actions.push(action),
-                None => at.attributes.push((name.into(), vec![action])),
-            },
+            Some((space, name)) => {
+                let mut known = at.attributes.iter_mut();
+                match known.find(|(known, label, _)| *known == space && **label == *name) {
+                    Some((_, _, actions)) => actions.push(action),
+                    None => at.attributes.push((space, name.into(), vec![action])),
+                }
+            }
         });
+    }
+
+    fn space(&mut self, name: XmlName<'_>) -> Space {
+        let Some(namespace) = name.namespace else { return Space::Unqualified };
+        match namespace {
+            SOAP => Space::Soap,
+            _ if namespace == self.namespace => Space::Service,
+            _ => Space::Own(self.namespaces.iter().position(|known| **known == *namespace).unwrap_or_else(
+                || {
+                    self.namespaces.push(namespace.into());
+                    self.namespaces.len() - 1
+                },
+            )),
+        }
+    }
+
+    fn descend(&mut self, from: usize, names: &[XmlName<'_>]) -> usize {
+        names.iter().fold(from, |at, name| {
+            let space = self.space(*name);
+            self.child(at, space, name.local)
+        })
     }
 
     fn reach(&mut self, from: usize, names: &[&str]) -> usize {
@@ -275,54 +369,6 @@ impl Compiler {
 }
 
 /// Where a field stands, relative to the element of its message.
-struct Place<'a> {
-    elements: Vec<&'a str>,
-    attribute: Option<&'a str>,
-}
-
-impl<'a> Place<'a> {
-    fn of(field: &FieldDescriptor, xml: &'a str) -> Result<Self, PlanError> {
-        Self::parse(xml).ok_or_else(|| PlanError::Path(field.full_name().into()))
-    }
-
-    fn parse(xml: &'a str) -> Option<Self> {
-        let (path, last) = xml.rsplit_once('/').unwrap_or(("", xml));
-        let mut elements: Vec<_> = path.split('/').filter(|_| xml.contains('/')).collect();
-        let attribute = last.strip_prefix('@');
-        if attribute.is_none() && xml != "." {
-            elements.push(last);
-        }
-        let sound = |name: &&str| {
-            name.starts_with(char::is_alphabetic)
-                && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
-        };
-        (elements.iter().all(sound) && attribute.iter().all(sound)).then_some(Self { elements, attribute })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Place;
-
-    #[test]
-    fn paths_are_element_names_that_may_end_in_an_attribute() {
-        type Parsed = Option<(&'static [&'static str], Option<&'static str>)>;
-        let table: [(&str, Parsed); 10] = [
-            (".", Some((&[], None))),
-            ("INSZ", Some((&["INSZ"], None))),
-            ("@DatumBegin", Some((&[], Some("DatumBegin")))),
-            ("Achternamen/Achternaam", Some((&["Achternamen", "Achternaam"], None))),
-            ("INSZ/@IsFictief", Some((&["INSZ"], Some("IsFictief")))),
-            ("", None),
-            ("/INSZ", None),
-            ("INSZ/", None),
-            ("@A/B", None),
-            ("Naam/.", None),
-        ];
-        for (xml, expected) in table {
-            let place = Place::parse(xml);
-            let place = place.as_ref().map(|place| (&*place.elements, place.attribute));
-            assert_eq!(place, expected, "{xml}");
-        }
-    }
+fn place<'x>(field: &FieldDescriptor, xml: &'x str) -> Result<XmlPath<'x>, PlanError> {
+    XmlPath::parse(xml).ok_or_else(|| PlanError::Path(field.full_name().into()))
 }

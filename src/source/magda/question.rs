@@ -6,13 +6,14 @@
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, Value};
 use uuid::Uuid;
 
-use super::answer::is_xml_char;
+use super::content::{Node, fill};
 use super::plan::SOAP;
+use crate::domain::grant::Trie;
 use crate::domain::instrument::Upstream;
-use crate::domain::vocabulary::{Method, xml_value};
+use crate::domain::vocabulary::Method;
 use crate::source::SourceError;
 use crate::source::signature::escape;
 
@@ -27,13 +28,16 @@ pub struct Envelope {
 }
 
 impl Envelope {
-    /// Writes the question that `request` (protobuf of the method's input message) stands for.
+    /// Writes the question that `request` (protobuf of the method's input message) stands for. What `answer` does not
+    /// open is not asked for, as far as the service lets a question say so.
     ///
     /// `reference` identifies it at the source and in the log; `at` is written as Brussels time.
-    /// Fails with [`SourceError::Internal`] where the request cannot be read, or the instrument does not say who asks.
+    /// Fails with [`SourceError::Internal`] where the request cannot be read, or the instrument does not say who asks,
+    /// and with [`SourceError::QuestionMalformed`] where the request lacks what the service needs.
     pub fn write(
         method: &Method,
         request: &[u8],
+        answer: &Trie,
         upstream: &Upstream,
         reference: Uuid,
         at: Timestamp,
@@ -57,16 +61,17 @@ impl Envelope {
             xml.element("Vragen", |xml| {
                 xml.element("Vraag", |xml| {
                     xml.text("Referte", &reference);
-                    xml.element("Inhoud", |xml| {
-                        let mut content = Content::default();
-                        for element in &magda.content {
-                            if let Some(text) = value(&element.field, &element.value, &request)? {
-                                content.add(xml, &element.path, &text)?;
-                            }
-                        }
-                        content.finish(xml);
+                    let mut content = Node::default();
+                    fill(&mut content, &magda.content, &request, answer)?;
+                    let inside = |xml: &mut Xml| {
+                        content.write(&mut xml.0);
                         Ok(())
-                    })
+                    };
+                    match magda.container.as_str() {
+                        "." => inside(xml),
+                        "" => xml.element("Inhoud", inside),
+                        name => xml.element(name, inside),
+                    }
                 })
             })
         })?;
@@ -98,63 +103,12 @@ fn message(xml: &mut Xml, upstream: &Upstream, reference: &str, at: Timestamp) -
     })
 }
 
-/// The elements of `Inhoud` in the order of the options; what neighbours share of their paths is opened once.
-#[derive(Default)]
-struct Content<'a>(Vec<&'a str>);
-
-impl<'a> Content<'a> {
-    fn add(&mut self, xml: &mut Xml, path: &'a str, text: &str) -> Result<(), SourceError> {
-        let path: Vec<&str> = path.split('/').collect();
-        let (last, parents) = path.split_last().ok_or(INTERNAL)?;
-        let shared = self.0.iter().zip(parents).take_while(|(open, name)| open == name).count();
-        xml.close(self.0.drain(shared..));
-        for name in parents.iter().skip(shared) {
-            xml.open(name);
-            self.0.push(name);
-        }
-        xml.text(last, text);
-        Ok(())
-    }
-
-    fn finish(mut self, xml: &mut Xml) {
-        xml.close(self.0.drain(..));
-    }
-}
-
 /// The number that stands at the end of the way.
 fn subject(way: &[FieldDescriptor], request: &DynamicMessage) -> Result<Box<str>, SourceError> {
     let (first, rest) = way.split_first().ok_or(INTERNAL)?;
     match &*request.get_field(first) {
         Value::String(number) if rest.is_empty() => Ok(number.as_str().into()),
         Value::Message(inner) => subject(rest, inner),
-        _ => Err(INTERNAL),
-    }
-}
-
-/// The text of one element; none where its field is absent and nothing stands in its place.
-fn value(field: &str, otherwise: &str, request: &DynamicMessage) -> Result<Option<String>, SourceError> {
-    if !field.is_empty() {
-        let field = request.descriptor().get_field_by_name(field).ok_or(INTERNAL)?;
-        if request.has_field(&field) {
-            return text(&field, &request.get_field(&field)).map(Some);
-        }
-    }
-    Ok((!otherwise.is_empty()).then(|| otherwise.into()))
-}
-
-fn text(field: &FieldDescriptor, value: &Value) -> Result<String, SourceError> {
-    match (value, field.kind()) {
-        (Value::String(text), _) if text.chars().all(is_xml_char) => Ok(text.clone()),
-        (Value::Bool(flag), _) => Ok(u8::from(*flag).to_string()),
-        (Value::I32(number), _) => Ok(number.to_string()),
-        (Value::I64(number), _) => Ok(number.to_string()),
-        (Value::U32(number), _) => Ok(number.to_string()),
-        (Value::U64(number), _) => Ok(number.to_string()),
-        (Value::EnumNumber(number), Kind::Enum(kind)) => {
-            let word = kind.get_value(*number).and_then(|value| xml_value(&value));
-            word.map(Into::into).ok_or(SourceError::QuestionMalformed)
-        }
-        (Value::String(_), _) => Err(SourceError::QuestionMalformed),
         _ => Err(INTERNAL),
     }
 }
@@ -166,16 +120,14 @@ impl Xml {
         self.0.extend(["<", name, ">"]);
     }
 
-    fn close<'a>(&mut self, names: impl DoubleEndedIterator<Item = &'a str>) {
-        for name in names.rev() {
-            self.0.extend(["</", name, ">"]);
-        }
+    fn close(&mut self, name: &str) {
+        self.0.extend(["</", name, ">"]);
     }
 
     fn text(&mut self, name: &str, text: &str) {
         self.open(name);
         escape(text, false, &mut self.0);
-        self.close([name].into_iter());
+        self.close(name);
     }
 
     fn element(
@@ -185,7 +137,7 @@ impl Xml {
     ) -> Result<(), SourceError> {
         self.open(name);
         content(self)?;
-        self.close([name].into_iter());
+        self.close(name);
         Ok(())
     }
 }
