@@ -93,7 +93,7 @@ async fn commands_say_what_they_found_and_what_to_mend() {
         ("sluis source lint permits.binpb --source parking --config sluis.toml", 0, "0 refused"),
         ("sluis source lint permits.binpb --source other", 1, "1 to mend"),
         ("sluis source build none.proto --output x.binpb", 1, "none.proto"),
-        ("sluis source probe nobody", 3, "there are: rijksregister, housing, parking"),
+        ("sluis source probe nobody", 3, "there are: rijksregister, ksz, housing, parking"),
         // Nobody listens at the port of the demo's housing partner here.
         ("sluis source probe housing", 4, "connect: "),
         ("sluis source list --config none.toml", 3, "none.toml"),

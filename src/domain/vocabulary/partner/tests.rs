@@ -142,7 +142,7 @@ fn a_partner_cannot_redefine_an_option() {
         ("bool history = 4;", "bool past = 4;", "Field.past"),
         ("SENSITIVITY_PHOTO = 6;", "SENSITIVITY_PICTURE = 6;", "Sensitivity.SENSITIVITY_PICTURE"),
         ("SENSITIVITY_PHOTO = 6;", "SENSITIVITY_PHOTO = 8;", "Sensitivity.SENSITIVITY_PHOTO"),
-        ("Fact fact = 8;", "Fact fact = 8; bool closed = 9;", "Field.closed"),
+        ("Fact fact = 8;", "Fact fact = 8; bool closed = 99;", "Field.closed"),
         ("Field field = 50501;", "Field field = 50502;", "FieldOptions.field"),
     ] {
         assert!(OURS.contains(from), "{from}");
