@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use source::{AnswerSignature, KeyReference, Signature, SignatureAlgorithm, Source, Wire};
+pub use source::{AnswerSignature, KeyReference, Signature, SignatureAlgorithm, Source, Spared, Wire};
 
 /// The gateway's configuration.
 #[derive(Clone, Debug, Deserialize)]
@@ -238,6 +238,12 @@ impl Config {
             if !source.endpoint.starts_with("https://") {
                 return Err(format!("source \"{}\": write its endpoint as https://host:port", source.name));
             }
+            if source.concurrency == 0 || source.deadline_ms == 0 {
+                return Err(format!(
+                    "source \"{}\": concurrency and deadline_ms: write at least 1, or it is never asked",
+                    source.name
+                ));
+            }
             if source.certificate.is_some() != source.key.is_some() {
                 return Err(format!("source \"{}\": give both certificate and key, or neither", source.name));
             }
@@ -296,6 +302,10 @@ head = "h"
             ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":17: unknown variant `smtp`"),
             ("[limits]\nstreams = 0\n", "at least 1"),
             ("[limits]\nrequest_bytes = 4194305\n", "beyond 4194304"),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"https://x\"\nca = \"c\"\nconcurrency = 0\n",
+                "or it is never asked",
+            ),
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"http://x\"\nca = \"c\"\n",
                 "write its endpoint as https://",

@@ -1,4 +1,4 @@
-//! The exchange, on one screen: identify, decide, ask, retrieve, settle, disclose — or refuse.
+//! The exchange, on one screen: identify, decide, admit, ask, retrieve, settle, disclose — or refuse.
 //! It takes a caller's certificate, a method, metadata and bytes, and gives released bytes or a refusal; it knows no
 //! transport.
 
@@ -31,7 +31,8 @@ use crate::identity::token::TokenVerifier;
 use crate::identity::{self, Shown, Unidentified};
 use crate::minimise::probe::Probe;
 use crate::minimise::{self, Limits};
-use crate::source::{FactProbes, Sources};
+use crate::source::guard::{Place, TurnedAway};
+use crate::source::{FactProbes, SourceError, Sources};
 
 /// What a decision rests on, replaced as one.
 pub struct Policy {
@@ -61,9 +62,7 @@ pub struct Arrival<'a> {
     pub bearer: Option<&'a str>,
     /// The controller on whose behalf a processor asks.
     pub on_behalf_of: Option<&'a str>,
-    /// The request message, or why there is none.
-    pub body: Result<Bytes, Reason>,
-    /// How long the caller still waits from now on.
+    /// How long the caller waits from now on.
     pub left: Duration,
 }
 
@@ -151,21 +150,47 @@ const REPLACEMENT: Duration = Duration::from_secs(1);
 const SETTLEMENTS: usize = 8;
 
 impl Gateway {
-    /// One exchange, from the caller's bytes to the released ones.
+    /// One exchange, from the caller's bytes to the released ones. The message is not received before it is known who
+    /// sends it.
     ///
     /// # Errors
     /// The refusal, which is in the log unless it is one of the few that cannot be.
-    pub async fn exchange(&self, peer: &PeerCertificate, arrival: Arrival<'_>) -> Result<Released, Refused> {
+    pub async fn exchange(
+        &self,
+        peer: &PeerCertificate,
+        arrival: Arrival<'_>,
+        message: impl Future<Output = Result<Bytes, Denial>>,
+    ) -> Result<Released, Refused> {
         let began = Instant::now();
+        let left = || arrival.left.saturating_sub(began.elapsed());
         let policy = self.policy.load_full();
         let caller = self.identify(&policy, peer, &arrival).await?;
-        let (request, facts) = self.parse(&policy, caller, &arrival).await?;
-        let permit = self.decide(&policy, request).await?;
+        let body = message.await;
+        let (permit, facts) = self.permit(&policy, caller, &arrival, &body).await?;
+        let (permit, place) = self.admit(&policy, permit, left()).await?;
+        // Whoever waited is judged anew where the policy changed meanwhile: nobody is asked under a right that ended.
+        let current = self.policy.load_full();
+        let (permit, facts) = if current.epoch == permit.epoch() {
+            (permit, facts)
+        } else {
+            let caller = self.identify(&current, peer, &arrival).await?;
+            self.permit(&current, caller, &arrival, &body).await?
+        };
         let asked = self.log.ask(permit).await?;
-        let left = arrival.left.saturating_sub(began.elapsed());
-        let withheld = self.retrieve(&policy, asked, facts, left).await?;
-        drop(policy);
+        let withheld = self.retrieve(&current, asked, place, facts, left()).await?;
         self.release(withheld, peer, &arrival).await
+    }
+
+    /// What is known before anyone is asked, judged under one policy.
+    async fn permit<'p>(
+        &self,
+        policy: &'p Policy,
+        caller: Caller,
+        arrival: &Arrival<'_>,
+        body: &Result<Bytes, Denial>,
+    ) -> Result<(Permit, &'p FactProbes), Refused> {
+        let (request, facts) = self.parse(policy, caller, arrival, body).await?;
+        Ok((self.decide(policy, request).await?, facts))
     }
 
     /// Whether the key of a certificate is registered: nothing more need be read of who is a stranger.
@@ -209,13 +234,14 @@ impl Gateway {
         policy: &'p Policy,
         caller: Caller,
         arrival: &Arrival<'_>,
+        body: &Result<Bytes, Denial>,
     ) -> Result<(ExchangeRequest, &'p FactProbes), Refused> {
         let served = policy.methods.get(arrival.path);
-        match served.map_err(Denial::from).and_then(|served| self.request(served, &caller, arrival)) {
+        match served.map_err(Denial::from).and_then(|served| self.request(served, &caller, arrival, body)) {
             Ok(parsed) => Ok(parsed),
             Err(denial) => {
                 let method = served.ok().map(|served| &*served.method);
-                let digest = arrival.body.as_ref().ok().map(|body| Sha256::digest(body).into());
+                let digest = body.as_ref().ok().map(|body| Sha256::digest(body).into());
                 let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata)
                     .asking(method, digest.as_ref());
                 Err(self.log.refuse(&known, denial).await)
@@ -228,8 +254,9 @@ impl Gateway {
         served: &'p Served,
         caller: &Caller,
         arrival: &Arrival<'_>,
+        body: &Result<Bytes, Denial>,
     ) -> Result<(ExchangeRequest, &'p FactProbes), Denial> {
-        let body = arrival.body.as_ref().map_err(|&reason| reason)?;
+        let body = body.as_ref().map_err(Denial::clone)?;
         let subject = served
             .subject
             .text(body, &Limits::default())
@@ -260,10 +287,33 @@ impl Gateway {
         }
     }
 
+    /// A place at the source. Where there is none, nobody was asked, and the refusal is the only entry.
+    async fn admit<'p>(
+        &self,
+        policy: &'p Policy,
+        permit: Permit,
+        left: Duration,
+    ) -> Result<(Permit, Place<'p>), Refused> {
+        let admitted = match policy.sources.get(self.runtime) {
+            Some(sources) => sources.admit(&permit.request().method.source, left).await,
+            None => Err(TurnedAway { error: SourceError::Internal, after: None }),
+        };
+        match admitted {
+            Ok(place) => Ok((permit, place)),
+            Err(turned_away) => {
+                let denial = Denial { after: turned_away.after, ..Reason::from(turned_away.error).into() };
+                let refusal = permit.refused(denial.clone());
+                // Who has a permit named a published instrument and purpose.
+                Err(self.log.refuse(&Known::of_refusal(&refusal, true), denial).await)
+            }
+        }
+    }
+
     async fn retrieve(
         &self,
         policy: &Policy,
         asked: Asked,
+        place: Place<'_>,
         facts: &FactProbes,
         left: Duration,
     ) -> Result<Withheld, Refused> {
@@ -274,7 +324,7 @@ impl Gateway {
         let Some(sources) = policy.sources.get(self.runtime) else {
             return Err(self.log.fail(asked, Reason::Internal).await);
         };
-        match sources.retrieve(asked, facts, left).await {
+        match sources.retrieve(asked, place, facts, left).await {
             Ok(withheld) => Ok(withheld),
             Err(failed) => Err(self.log.fail(failed.asked, failed.error.into()).await),
         }

@@ -73,19 +73,23 @@ impl Default for Meters {
     }
 }
 
-/// Serves `/metrics` and `/live` on a loopback port of their own, as long as it is polled. `live` says whether the
-/// gateway can disclose, and if not, why.
-pub async fn serve(listener: TcpListener, live: impl Fn() -> Result<(), String> + Clone + Send + 'static) {
+/// Serves `/metrics` and `/live` on a loopback port of their own, as long as it is polled. `show` sets what is not
+/// counted as it happens; `live` says whether the gateway can disclose, and if not, why.
+pub async fn serve(
+    listener: TcpListener,
+    show: impl Fn() + Clone + Send + 'static,
+    live: impl Fn() -> Result<(), String> + Clone + Send + 'static,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of descriptors: asking again at once would leave no time for anything else.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let live = live.clone();
+        let (show, live) = (show.clone(), live.clone());
         tokio::spawn(async move {
             let service = service_fn(move |request| {
-                let response = respond(&request, &live);
+                let response = respond(&request, &show, &live);
                 async move { Ok::<_, Infallible>(response) }
             });
             let _ = http1::Builder::new()
@@ -97,9 +101,14 @@ pub async fn serve(listener: TcpListener, live: impl Fn() -> Result<(), String> 
     }
 }
 
-fn respond<B>(request: &Request<B>, live: &impl Fn() -> Result<(), String>) -> Response<Full<Bytes>> {
+fn respond<B>(
+    request: &Request<B>,
+    show: &impl Fn(),
+    live: &impl Fn() -> Result<(), String>,
+) -> Response<Full<Bytes>> {
     let (status, text) = match request.uri().path() {
         "/metrics" => {
+            show();
             let text = PROMETHEUS.get().and_then(Option::as_ref).map(PrometheusHandle::render);
             (StatusCode::OK, text.unwrap_or_default())
         }

@@ -8,11 +8,12 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use sluis::cli::Exit;
-use sluis::config::Limits;
+use sluis::config::{Limits, Spared};
 use sluis::domain::catalogue::Catalogue;
 use sluis::domain::reason::Reason;
 use sluis::domain::vocabulary::Vocabulary;
 use sluis::rpc::status::code;
+use sluis::source::condition::{CONDITIONS, Condition, Outcome, Sign, Verdict};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -56,21 +57,23 @@ fn tests() -> BTreeSet<String> {
     names
 }
 
+/// The name of a reason's status, as gRPC writes it.
+fn status(reason: Reason) -> String {
+    let mut text = String::new();
+    for letter in format!("{:?}", code(reason)).chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('_');
+        }
+        text.push(letter.to_ascii_uppercase());
+    }
+    text
+}
+
 #[test]
 fn the_readme_lists_every_reason_with_its_code_and_remedy() {
-    let screaming = |name: &str| {
-        let mut text = String::new();
-        for letter in name.chars() {
-            if letter.is_ascii_uppercase() && !text.is_empty() {
-                text.push('_');
-            }
-            text.push(letter.to_ascii_uppercase());
-        }
-        text
-    };
     let mut table = String::from("| code | reason | what to do |\n|---|---|---|\n");
     for reason in Reason::ALL {
-        let code = screaming(&format!("{:?}", code(reason)));
+        let code = status(reason);
         writeln!(table, "| {code} | `{reason}` | {} |", reason.remedy()).unwrap();
     }
     assert!(read("README.md").contains(&table), "README.md should say:\n{table}");
@@ -78,7 +81,7 @@ fn the_readme_lists_every_reason_with_its_code_and_remedy() {
 
 #[test]
 fn the_readme_lists_every_key_of_the_configuration() {
-    let (readme, source) = (read("README.md"), read("src/config.rs"));
+    let (readme, source) = (read("README.md"), read("src/config/source.rs") + &read("src/config.rs"));
     let keys = quoted(&readme).flat_map(|key| key.split('.')).collect::<BTreeSet<_>>();
     let structs =
         [source.split("pub struct ConfigError").next().unwrap(), &read("src/config/source.rs")].concat();
@@ -99,6 +102,63 @@ fn the_readme_lists_every_key_of_the_configuration() {
         let row = format!("| `limits.{key}` | {default} |");
         assert!(readme.contains(&row), "README.md should have a row `{row}`");
     }
+}
+
+#[test]
+fn the_readme_lists_what_a_source_is_spared() {
+    let readme = read("README.md");
+    for (key, default) in [
+        ("concurrency", Spared::concurrency() as u64),
+        ("queue", Spared::queue() as u64),
+        ("deadline_ms", Spared::deadline_ms()),
+        ("retries", Spared::retries().into()),
+        ("failures", Spared::failures().into()),
+        ("pause_ms", Spared::pause_ms()),
+    ] {
+        let row = format!("| `source.{key}` | {default} |");
+        assert!(readme.contains(&row), "README.md should have a row `{row}`");
+    }
+    let streams = Limits::default().streams as usize;
+    assert!(Spared::concurrency() + Spared::queue() < streams, "a source that hangs would fill a connection");
+}
+
+#[test]
+fn the_page_of_errors_is_the_table_in_the_code() {
+    let mut table = String::from(
+        "| where | sign | what it is | the caller is told | asked again | the source fails |\n|---|---|---|---|---|---|\n",
+    );
+    for Condition { sign, means, what } in CONDITIONS {
+        let (place, sign) = match sign {
+            Sign::NoConnection => ("transport", "not sent".to_owned()),
+            Sign::BrokeOff => ("transport", "broken off".to_owned()),
+            Sign::Silence => ("transport", "silence".to_owned()),
+            Sign::TooLarge => ("transport", "too large".to_owned()),
+            Sign::Unreadable => ("transport", "unreadable".to_owned()),
+            Sign::Http(status) => ("HTTP, for SOAP", format!("`{status}`")),
+            Sign::NoGrpc(status) => ("HTTP, for gRPC", format!("`{status}`")),
+            Sign::Grpc(status) => ("gRPC", format!("`{status}`")),
+            Sign::Fault(phrase) => ("SOAP Fault", format!("`{phrase}`")),
+            Sign::Code(code) => ("MAGDA", format!("`{code}`")),
+            Sign::Status(status) => ("KSZ", format!("`{status}`")),
+        };
+        let (comes_to, again, fails) = match means {
+            Ok(Outcome::Content) => ("OK, the content stands".to_owned(), "", "no"),
+            Ok(Outcome::NotFound) => ("OK, nobody found".to_owned(), "", "no"),
+            Ok(Outcome::Filtered) => ("OK, nothing left".to_owned(), "", "no"),
+            Err(error) => {
+                let fails = match (error.verdict(true), error.verdict(false)) {
+                    (Verdict::Fails, Verdict::Fails) => "yes",
+                    (Verdict::Fails, _) => "after `source.deadline_ms`",
+                    (Verdict::Answers, _) => "no",
+                    (Verdict::Unclear, _) => "unclear",
+                };
+                let reason = Reason::from(error);
+                (format!("{} `{reason}`", status(reason)), if error.retried() { "yes" } else { "" }, fails)
+            }
+        };
+        writeln!(table, "| {place} | {sign} | {what} | {comes_to} | {again} | {fails} |").unwrap();
+    }
+    assert!(read("docs/errors.md").contains(&table), "docs/errors.md should say:\n{table}");
 }
 
 #[test]

@@ -192,7 +192,8 @@ async fn a_status_means_what_its_body_cannot_unsay() {
         (500, envelope(THROTTLE), SourceError::Throttled),
         (500, envelope("<e:Fault><faultstring>x</faultstring></e:Fault>"), SourceError::Unavailable),
         (500, answer(PERSON), SourceError::Unavailable),
-        (503, "down".into(), SourceError::Unavailable),
+        (503, "down".into(), SourceError::Down),
+        (502, "bad".into(), SourceError::BrokenOff),
         (200, answer(&" ".repeat(3000)), SourceError::AnswerTooLarge),
         (500, answer(&" ".repeat(3000)), SourceError::AnswerTooLarge),
     ];
@@ -218,12 +219,12 @@ async fn a_stranger_is_not_asked() {
     let (trust, stranger) = (Trust::new(), Trust::new());
     let (base, seen) = play(&stranger, Some((200, answer(PERSON)))).await;
     let source = MagdaSource::new(&base, trust.client(), Limits::default()).unwrap();
-    assert_eq!(ask(&source, LONG).await, Err(SourceError::Unavailable.into()));
+    assert_eq!(ask(&source, LONG).await, Err(SourceError::Down.into()));
     assert!(seen.lock().unwrap().questions.is_empty());
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let base = format!("https://localhost:{closed}").parse().unwrap();
     let source = MagdaSource::new(&base, trust.client(), Limits::default()).unwrap();
-    assert_eq!(ask(&source, LONG).await, Err(SourceError::Unavailable.into()));
+    assert_eq!(ask(&source, LONG).await, Err(SourceError::Down.into()));
 }
 
 #[test]

@@ -298,7 +298,7 @@ fn official_faults_and_throttles_are_told_apart() {
     assert_eq!(failure, Failure::from(SourceError::Unavailable));
     for (file, error, code) in [
         ("SocZek/GeefLeefloonbedragen/02.00.0000/91610100176.xml", SourceError::Throttled, "99995"),
-        ("Kadaster/ZoekEigendomstoestanden/02.00.0000/91610100176.xml", SourceError::Unavailable, "99996"),
+        ("Kadaster/ZoekEigendomstoestanden/02.00.0000/91610100176.xml", SourceError::Down, "99996"),
     ] {
         // Another service's exceptions, under the name of the one that was asked.
         let xml = std::fs::read_to_string(folder.join(file)).unwrap();

@@ -1,7 +1,10 @@
 //! What each step of an exchange costs, in this process, one at a time: the median of many short batches.
 
+use std::future::{Future as _, ready};
 use std::hint::black_box;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -22,7 +25,7 @@ use sluis::domain::facts::Facts;
 use sluis::domain::request::{Call, ExchangeRequest, Metadata};
 use sluis::domain::settle::settle;
 use sluis::domain::subject::InszRules;
-use sluis::domain::vocabulary::{Method, Vocabulary};
+use sluis::domain::vocabulary::{Manner, Method, Vocabulary};
 use sluis::frame;
 use sluis::gateway::brussels;
 use sluis::identity::certificate::PeerCertificate;
@@ -30,6 +33,7 @@ use sluis::identity::token::TokenVerifier;
 use sluis::identity::{Shown, identify};
 use sluis::minimise::probe::Probe;
 use sluis::minimise::{self, Limits};
+use sluis::source::guard::{Bounds, Guard};
 use sluis::source::magda;
 use sluis::source::signature::{Algorithm, KeyReference, Signatories, Signer};
 
@@ -77,6 +81,7 @@ pub fn run(world: &World) -> Fallible<Vec<Step>> {
     bench.identity(&mut steps)?;
     bench.decision(&permit, &mut steps)?;
     bench.log(&permit, world, &mut steps)?;
+    guard(&mut steps)?;
     let message = world.answer.clone();
     steps.push(timed("frame a message of the answer's size", 2, || frame::frame(&message)));
     steps.push(timed("read the clock", 7, clock::now));
@@ -232,6 +237,33 @@ impl Bench {
         steps.push(timed("fetch 42 random bytes from the system", 2, || getrandom::fill(random)));
         Ok(())
     }
+}
+
+/// A place at a source that fares well, taken and given back; the question itself costs nothing here.
+fn guard(steps: &mut Vec<Step>) -> Fallible<()> {
+    let second = Duration::from_secs(1);
+    let bounds = Bounds {
+        concurrency: 100,
+        queue: 100,
+        per_second: None,
+        deadline: second,
+        retries: 1,
+        failures: 10,
+        pause: second,
+    };
+    let guard = Guard::new("housing", bounds);
+    let ask = async || {
+        let place = guard.admit(second).await.ok()?;
+        place.ask(Manner::Read, second, |_| ready(Ok(()))).await.ok()
+    };
+    // Where nothing is wrong, it never waits.
+    let at_once = || match pin!(ask()).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Some(())) => Ok(()),
+        _ => Err("no place at the source"),
+    };
+    at_once()?;
+    steps.push(timed("a place at the source, taken and given back", 1, at_once));
+    Ok(())
 }
 
 /// The record of a question, with every column that one has.

@@ -21,6 +21,7 @@ use sluis::sandbox::{Played, Sandbox, Settings};
 use crate::Fallible;
 use crate::load::{Caller, Target};
 use crate::proc::{self, Cpu, Memory};
+use crate::rounds;
 
 /// The one method that is asked.
 pub const METHOD: &str = "/sandbox.housing.v1.HousingService/GetHousingFile";
@@ -100,6 +101,7 @@ impl World {
         let bare = Process::announcing(bare, answer.clone())?;
         let upstream = bare.target.address;
         setting.configure(upstream, upstream)?;
+        allow(&setting.config(), rounds::LOADED.connections * rounds::LOADED.streams)?;
         let config = Config::read(&setting.config())?;
         let own = Issued { certificate: &config.tls.certificate, key: &config.tls.key };
         let pass = own.peer(&setting, "pass", &[("--upstream", &upstream.to_string())])?;
@@ -205,6 +207,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Lets so many questions at the source at once: what is measured is what they cost, not how they wait.
+fn allow(config: &Path, questions: usize) -> Fallible<()> {
+    let text = std::fs::read_to_string(config)?;
+    let housing = "name = \"housing\"\n";
+    std::fs::write(config, text.replace(housing, &format!("{housing}concurrency = {questions}\n")))?;
+    Ok(())
 }
 
 /// What the sandbox's housing partner says, asked over its own wire.

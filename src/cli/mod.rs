@@ -3,6 +3,7 @@
 mod check_config;
 pub mod client;
 pub mod demo;
+pub mod guards;
 pub mod log;
 pub mod output;
 pub mod pki;

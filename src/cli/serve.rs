@@ -13,6 +13,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::HealthServer;
 use tonic_health::server::{HealthReporter, HealthService};
 
+use super::guards::Guards;
 use super::runtimes::{self, Blueprint};
 use super::sources::Reach;
 use super::{Failure, policy};
@@ -115,6 +116,8 @@ pub struct Running {
     pub gateway: SocketAddr,
     /// Where metrics and liveness are.
     pub metrics: Option<SocketAddr>,
+    /// What stands before the sources.
+    pub guards: Guards,
     config: Config,
     policy: Arc<ArcSwap<Policy>>,
     epoch: watch::Sender<u64>,
@@ -190,6 +193,7 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let reporter = HealthReporter::new();
     let health = HealthServer::new(HealthService::from_health_reporter(reporter.clone()));
     tokio::spawn(tell_health(Arc::clone(&log), reporter, shared.draining.clone()));
+    let guards = Guards::of(Arc::clone(&policy));
     let blueprint = Blueprint {
         log: Arc::clone(&log),
         ledger,
@@ -204,10 +208,11 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let gateway = address(&listener)?;
     let (workers, threads) = blueprint.workers()?;
     tokio::spawn(listener::accept(listener, workers, Arc::clone(&shared)));
-    let metrics = serve_metrics(&config, &log).await?;
+    let metrics = serve_metrics(&config, &log, guards.clone()).await?;
     let running = Running {
         gateway,
         metrics,
+        guards,
         config,
         policy,
         epoch,
@@ -230,12 +235,12 @@ fn address(listener: &TcpListener) -> Result<SocketAddr, Failure> {
     listener.local_addr().map_err(Failure::unreachable)
 }
 
-async fn serve_metrics(config: &Config, log: &Arc<Log>) -> Result<Option<SocketAddr>, Failure> {
+async fn serve_metrics(config: &Config, log: &Arc<Log>, guards: Guards) -> Result<Option<SocketAddr>, Failure> {
     let Some(wanted) = config.listen.metrics else { return Ok(None) };
     let listener = bind(wanted).await?;
     let bound = address(&listener)?;
     let log = Arc::clone(log);
-    tokio::spawn(telemetry::serve(listener, move || can_disclose(&log)));
+    tokio::spawn(telemetry::serve(listener, move || guards.show(), move || can_disclose(&log)));
     Ok(Some(bound))
 }
 

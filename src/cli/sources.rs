@@ -9,11 +9,13 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use sha2::{Digest, Sha256};
 
+use super::guards::guard;
 use super::{Failure, policy};
 use crate::config::{self, Config, SignatureAlgorithm, Source, Wire as WireKind};
 use crate::domain::vocabulary::{MAX_SET, Vocabulary};
 use crate::gateway::Methods;
 use crate::identity::tls::{self, ALPN_H2};
+use crate::source::guard::Guard;
 use crate::source::magda::{self, MagdaSource};
 use crate::source::signature::{Algorithm, KeyReference, Signatories, Signer};
 use crate::source::{Connection, GrpcSource, Planned, Sources, Wire};
@@ -35,6 +37,7 @@ struct Made {
     /// Over the certificates and the keys.
     files: [u8; 32],
     wires: Vec<Arc<Wire>>,
+    guard: Arc<Guard>,
 }
 
 impl Reach {
@@ -52,7 +55,7 @@ impl Reach {
             let mut sources = Sources::default();
             for one in &made {
                 if let Some(wire) = one.wires.get(runtime) {
-                    sources.insert(&one.settings.name, Arc::clone(wire));
+                    sources.insert(&one.settings.name, Arc::clone(wire), Arc::clone(&one.guard));
                 }
             }
             sources
@@ -112,10 +115,10 @@ impl Made {
         let settings = Source { descriptors: None, ..source.clone() };
         let same = |old: &&Self| old.settings == settings && old.files == files && old.wires.len() == runtimes;
         if let Some(old) = kept.iter().find(same) {
-            return Ok(Self { settings, files, wires: old.wires.clone() });
+            return Ok(Self { settings, files, wires: old.wires.clone(), guard: Arc::clone(&old.guard) });
         }
         let wires = (0..runtimes).map(|_| wire(config, source, client.clone()).map(Arc::new));
-        Ok(Self { settings, files, wires: wires.collect::<Result<_, _>>()? })
+        Ok(Self { files, wires: wires.collect::<Result<_, _>>()?, guard: guard(&settings), settings })
     }
 }
 

@@ -1,4 +1,4 @@
-//! A source: how it is reached, and what is signed on the way.
+//! What an operator sets of a source: how it is reached, what is signed, and what it is spared.
 
 use std::path::PathBuf;
 
@@ -30,6 +30,26 @@ pub struct Source {
     /// An encoded `google.protobuf.FileDescriptorSet`, imports included, of what this source serves beside the
     /// gateway's own vocabulary.
     pub descriptors: Option<PathBuf>,
+    /// Questions at once.
+    #[serde(default = "Spared::concurrency")]
+    pub concurrency: usize,
+    /// Questions that wait for their turn.
+    #[serde(default = "Spared::queue")]
+    pub queue: usize,
+    /// Questions within a second; 0: as many as come. Default: by the wire.
+    pub per_second: Option<u32>,
+    /// How long one attempt may take, in milliseconds.
+    #[serde(default = "Spared::deadline_ms")]
+    pub deadline_ms: u64,
+    /// How often what is only read is asked again.
+    #[serde(default = "Spared::retries")]
+    pub retries: u32,
+    /// Failures in a row after which the source is left alone.
+    #[serde(default = "Spared::failures")]
+    pub failures: u32,
+    /// For how long, in milliseconds.
+    #[serde(default = "Spared::pause_ms")]
+    pub pause_ms: u64,
 }
 
 /// A signature of the SOAP body of questions.
@@ -103,6 +123,41 @@ impl Wire {
     }
 }
 
+/// What a source is spared where the configuration does not say.
+pub struct Spared;
+
+impl Spared {
+    /// With the queue fewer than `limits.streams`, so that a source that hangs never fills a caller's connection.
+    pub const fn concurrency() -> usize {
+        100
+    }
+
+    /// As many again may wait.
+    pub const fn queue() -> usize {
+        100
+    }
+
+    /// Half of `limits.deadline_ms`: what waited may still be asked.
+    pub const fn deadline_ms() -> u64 {
+        5000
+    }
+
+    /// Once more.
+    pub const fn retries() -> u32 {
+        1
+    }
+
+    /// More than one question, or the retries of a few, can cause.
+    pub const fn failures() -> u32 {
+        10
+    }
+
+    /// About as long as a caller waits.
+    pub const fn pause_ms() -> u64 {
+        5000
+    }
+}
+
 impl Source {
     /// A signature that is asked for and never looked at would be worse than none.
     pub(super) fn check_signatures(&self) -> Result<(), String> {
@@ -117,5 +172,14 @@ impl Source {
             return Err(format!("source \"{}\": only SOAP is signed: leave the signatures out", self.name));
         }
         Ok(())
+    }
+
+    /// Questions within a second. MAGDA's platform throttles at ten (99995).
+    pub const fn pace(&self) -> Option<u32> {
+        match (self.per_second, self.wire) {
+            (Some(0), _) | (None, Wire::Grpc) => None,
+            (Some(pace), _) => Some(pace),
+            (None, Wire::Magda) => Some(10),
+        }
     }
 }

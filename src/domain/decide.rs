@@ -194,6 +194,17 @@ impl Permit {
     pub fn epoch(&self) -> u64 {
         self.epoch
     }
+
+    /// The question, where the source takes none now: nobody is asked.
+    pub fn refused(self, denial: Denial) -> Refusal {
+        let Self { request, grant, epoch, .. } = self;
+        let text = Text {
+            version: grant.version.clone(),
+            content_hash: grant.content_hash,
+            legal_basis: grant.legal_basis.clone(),
+        };
+        Refusal { request, denial, text: Some(text), epoch }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Why nothing is released: one closed list, and the denial that carries it.
 
 use std::fmt;
+use std::time::Duration;
 
 /// Why a call is refused or an exchange fails. The names are part of the API
 /// (`google.rpc.ErrorInfo.reason`) and of the log: never renamed, never reused.
@@ -179,6 +180,8 @@ pub struct Denial {
     pub field: Option<Box<str>>,
     /// The article or paragraph of the instrument that is silent about it, or what closed the instrument.
     pub article: Option<Box<str>>,
+    /// When the call may be worth another try, where that is known.
+    pub after: Option<Duration>,
     /// The rule that was broken, where the reason stands for several. Constant.
     pub cause: Option<&'static str>,
 }
@@ -206,7 +209,7 @@ impl Denial {
 
 impl From<Reason> for Denial {
     fn from(reason: Reason) -> Self {
-        Self { reason, field: None, article: None, cause: None }
+        Self { reason, field: None, article: None, cause: None, after: None }
     }
 }
 

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use prost::Message as _;
 
-use super::exchange::{self, Body, Bounds};
+use super::exchange::{self, Body, Session};
 use crate::audit::{Ledger, Question, list, present};
 use crate::disclosure::read::ReadError;
 use crate::disclosure::{Known, Receipt, Refused, Unlogged};
 use crate::domain::causes::causes;
-use crate::domain::reason::Reason;
+use crate::domain::reason::{Denial, Reason};
 use crate::gateway::{Arrival, Gateway};
 use crate::identity::certificate::PeerCertificate;
 use crate::proto::audit::{ListDisclosuresRequest, ListDisclosuresResponse};
@@ -39,16 +40,16 @@ impl Audit {
     /// Serves one question of at most `request_bytes` bytes.
     pub async fn serve(
         &self,
-        peer: &PeerCertificate,
+        session: &Session,
         request: Request<Incoming>,
         request_bytes: usize,
     ) -> Response<Body> {
         let at = (self.gateway.clock)();
         let (head, body) = request.into_parts();
-        let bounds = Bounds { request_bytes, deadline: DEADLINE };
-        let (body, left) = exchange::receive(&self.gateway, peer, &head.headers, body, bounds).await;
-        let arrival = exchange::arrival(at, LIST_DISCLOSURES, &head.headers, body, left);
-        match tokio::time::timeout(left, self.answer(peer, arrival)).await {
+        let left = exchange::left(&head.headers, DEADLINE);
+        let arrival = exchange::arrival(at, LIST_DISCLOSURES, &head.headers, left);
+        let message = session.receive(body, request_bytes, left);
+        match tokio::time::timeout(left, self.answer(&session.peer, arrival, message)).await {
             Ok(Ok((page, receipt))) => exchange::answer(&page.encode_to_vec(), &receipt),
             Ok(Err(refused)) => exchange::refusal(&refused),
             Err(_) => exchange::refusal(&Refused::unlogged(Unlogged::LogUnavailable)),
@@ -59,18 +60,16 @@ impl Audit {
         &self,
         peer: &PeerCertificate,
         arrival: Arrival<'_>,
+        message: impl Future<Output = Result<Bytes, Denial>>,
     ) -> Result<(ListDisclosuresResponse, Receipt), Refused> {
         let policy = self.gateway.policy.load_full();
         let caller = self.gateway.identify(&policy, peer, &arrival).await?;
         let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
-        let question = match arrival.body.as_ref().map_err(|&reason| reason).and_then(question) {
-            // Who is no auditor is told so, whatever it sent.
-            _ if !caller.is_auditor() => Err(Reason::AuditorOnly),
-            question => question,
-        };
-        let question = match question {
+        // Who is no auditor is told so, whatever it would send.
+        let asked = if caller.is_auditor() { message.await } else { Err(Reason::AuditorOnly.into()) };
+        let question = match asked.and_then(|message| question(&message).map_err(Denial::from)) {
             Ok(question) => question,
-            Err(reason) => return Err(self.gateway.log.refuse(&known, reason.into()).await),
+            Err(denial) => return Err(self.gateway.log.refuse(&known, denial).await),
         };
         let mut names = String::new();
         let written = self.gateway.log.audited(&known, |record| question.describe(record, &mut names)).await;
@@ -88,7 +87,7 @@ impl Audit {
     }
 }
 
-fn question(message: &bytes::Bytes) -> Result<Question, Reason> {
+fn question(message: &Bytes) -> Result<Question, Reason> {
     let request = ListDisclosuresRequest::decode(message.clone()).map_err(|_| Reason::RequestMalformed)?;
     Question::parse(&request).map_err(|_| Reason::RequestMalformed)
 }

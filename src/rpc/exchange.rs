@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use super::status::status;
 use crate::config::Limits;
 use crate::disclosure::{Receipt, Refused};
-use crate::domain::reason::Reason;
+use crate::domain::reason::{Denial, Reason};
 use crate::domain::request::Metadata;
 use crate::frame::{self, FrameError, Single};
 use crate::gateway::{Arrival, Gateway};
@@ -43,19 +43,61 @@ impl Bounds {
     }
 }
 
+/// One connection: who is at its other end, and what it may have us receive at once.
+pub struct Session {
+    /// The certificate.
+    pub peer: PeerCertificate,
+    receiving: Semaphore,
+}
+
+impl Session {
+    /// A connection that begins.
+    pub fn new(peer: PeerCertificate) -> Self {
+        Self { peer, receiving: Semaphore::new(PER_CONNECTION) }
+    }
+
+    /// The request message, within `left`. To be awaited when it is known who sends it.
+    pub(super) async fn receive(&self, body: Incoming, limit: usize, left: Duration) -> Result<Bytes, Denial> {
+        let began = Instant::now();
+        let places = async { (self.receiving.acquire().await, RECEIVING.acquire().await) };
+        let Ok(_places) = tokio::time::timeout(left, places).await else {
+            return Err(Denial::from(Reason::SourceTooSlow).because(BUSY));
+        };
+        let received = frame::receive(body, limit);
+        match tokio::time::timeout(left.saturating_sub(began.elapsed()), received).await {
+            Ok(Ok(received)) => Ok(received.message.unwrap_or_default()),
+            Ok(Err(FrameError::TooLarge)) => Err(Reason::MessageTooLarge.into()),
+            Ok(Err(FrameError::Malformed | FrameError::Broken)) | Err(_) => {
+                Err(Reason::RequestMalformed.into())
+            }
+        }
+    }
+}
+
+/// Messages that are received at once, over all connections, and of one: with the bytes of one this bounds what callers
+/// can have us hold. The others wait, within their deadline, before the first byte.
+static RECEIVING: Semaphore = Semaphore::const_new(1024);
+const PER_CONNECTION: usize = 128;
+const BUSY: &str = "too many messages were being received: nobody was asked";
+
+/// How long a caller waits, at most as long as `deadline`.
+pub(super) fn left(headers: &HeaderMap, deadline: Duration) -> Duration {
+    frame::timeout(headers).map_or(deadline, |asked| asked.min(deadline))
+}
+
 /// Serves one exchange.
 pub async fn serve(
     gateway: &Gateway,
     meters: &Meters,
-    peer: &PeerCertificate,
+    session: &Session,
     bounds: Bounds,
     request: Request<Incoming>,
 ) -> Response<Body> {
     let at = (gateway.clock)();
     let (head, body) = request.into_parts();
-    let (body, left) = receive(gateway, peer, &head.headers, body, bounds).await;
-    let arrival = arrival(at, head.uri.path(), &head.headers, body, left);
-    let done = gateway.exchange(peer, arrival).await;
+    let arrival = arrival(at, head.uri.path(), &head.headers, left(&head.headers, bounds.deadline));
+    let message = session.receive(body, bounds.request_bytes, arrival.left);
+    let done = gateway.exchange(&session.peer, arrival, message).await;
     let took = (gateway.clock)().as_microsecond().saturating_sub(at.as_microsecond());
     let outcome = done.as_ref().map(|_| ()).map_err(|refused| refused.denial().reason);
     meters.count(outcome, u64::try_from(took).unwrap_or_default());
@@ -68,51 +110,14 @@ pub async fn serve(
     }
 }
 
-/// Messages that are received at once, over all connections: with the bytes of one this bounds what callers can have
-/// us hold. The others wait, within their deadline, before the first byte.
-static RECEIVING: Semaphore = Semaphore::const_new(1024);
-
-/// The request message, and how long the caller still waits once it is here. A stranger's is not received: it is
-/// refused whatever it holds.
-pub(super) async fn receive(
-    gateway: &Gateway,
-    peer: &PeerCertificate,
-    headers: &HeaderMap,
-    body: Incoming,
-    bounds: Bounds,
-) -> (Result<Bytes, Reason>, Duration) {
-    let started = Instant::now();
-    let left = frame::timeout(headers).map_or(bounds.deadline, |asked| asked.min(bounds.deadline));
-    if !gateway.knows(peer) {
-        return (Err(Reason::CallerNotRegistered), left);
-    }
-    let receiving = async {
-        let _one_of_many = RECEIVING.acquire().await;
-        frame::receive(body, bounds.request_bytes).await
-    };
-    let message = match tokio::time::timeout(left, receiving).await {
-        Ok(Ok(received)) => Ok(received.message.unwrap_or_default()),
-        Ok(Err(FrameError::TooLarge)) => Err(Reason::MessageTooLarge),
-        Ok(Err(FrameError::Malformed | FrameError::Broken)) | Err(_) => Err(Reason::RequestMalformed),
-    };
-    (message, left.saturating_sub(started.elapsed()))
-}
-
 /// What a call brings, apart from its transport.
-pub fn arrival<'a>(
-    at: Timestamp,
-    path: &'a str,
-    headers: &'a HeaderMap,
-    body: Result<Bytes, Reason>,
-    left: Duration,
-) -> Arrival<'a> {
+pub fn arrival<'a>(at: Timestamp, path: &'a str, headers: &'a HeaderMap, left: Duration) -> Arrival<'a> {
     Arrival {
         at,
         path,
         metadata: metadata(headers),
         bearer: text(headers, AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer ")),
         on_behalf_of: text(headers, "sluis-on-behalf-of"),
-        body,
         left,
     }
 }

@@ -18,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::admission::{Admission, Holder, Place};
-use super::exchange::{self, Body, Bounds};
+use super::exchange::{self, Body, Bounds, Session};
 use super::services::Services;
 use crate::config::Limits;
 use crate::gateway::Gateway;
@@ -127,7 +127,7 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream, shaking_h
         return;
     };
     drop(shaking_hands);
-    let served = serve_connection(worker, stream, Arc::new(peer));
+    let served = serve_connection(worker, stream, Arc::new(Session::new(peer)));
     if known {
         served.await;
     } else {
@@ -164,12 +164,12 @@ async fn handshake(
     Some((stream, peer))
 }
 
-async fn serve_connection(worker: &Arc<Worker>, stream: TlsStream<TcpStream>, peer: Arc<PeerCertificate>) {
+async fn serve_connection(worker: &Arc<Worker>, stream: TlsStream<TcpStream>, session: Arc<Session>) {
     let limits = &worker.shared.limits;
     let service = service_fn(|request| {
-        let (worker, peer) = (Arc::clone(worker), Arc::clone(&peer));
+        let (worker, session) = (Arc::clone(worker), Arc::clone(&session));
         // Boxed: the transport moves what it serves from hand to hand, and an exchange is large.
-        Box::pin(async move { Ok::<_, Infallible>(respond(&worker, &peer, request).await) })
+        Box::pin(async move { Ok::<_, Infallible>(respond(&worker, &session, request).await) })
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
@@ -198,12 +198,12 @@ async fn serve_connection(worker: &Arc<Worker>, stream: TlsStream<TcpStream>, pe
     }
 }
 
-async fn respond(worker: &Worker, peer: &Arc<PeerCertificate>, request: Request<Incoming>) -> Response<Body> {
+async fn respond(worker: &Worker, session: &Session, request: Request<Incoming>) -> Response<Body> {
     if worker.services.serve(request.uri().path()) {
-        return worker.services.respond(&worker.gateway, peer, request).await;
+        return worker.services.respond(&worker.gateway, session, request).await;
     }
     let bounds = Bounds::of(&worker.shared.limits);
-    exchange::serve(&worker.gateway, &worker.meters, peer, bounds, request).await
+    exchange::serve(&worker.gateway, &worker.meters, session, bounds, request).await
 }
 
 /// Returns when the gateway drains.

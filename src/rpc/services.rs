@@ -1,6 +1,5 @@
 //! The services beside the exchanges: audit, and health and reflection by tonic's routes.
 
-use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Either;
 use hyper::body::Incoming;
@@ -11,7 +10,7 @@ use tonic_health::server::HealthService;
 use tower::ServiceExt as _;
 
 use super::audit::{Audit, LIST_DISCLOSURES};
-use super::exchange::{self, Body, Bounds};
+use super::exchange::{self, Body, Bounds, Session};
 use super::reflection::{self, Reflection};
 use crate::disclosure::{Refused, Unlogged};
 use crate::gateway::Gateway;
@@ -56,11 +55,12 @@ impl Services {
     pub async fn respond(
         &self,
         gateway: &Gateway,
-        peer: &PeerCertificate,
+        session: &Session,
         request: Request<Incoming>,
     ) -> Response<Body> {
+        let peer = &session.peer;
         if request.uri().path() == LIST_DISCLOSURES {
-            return self.audit.serve(peer, request, self.bounds.request_bytes).await;
+            return self.audit.serve(session, request, self.bounds.request_bytes).await;
         }
         let routes = match &self.reflection {
             Some(routes) if reflection::serves(request.uri().path()) => {
@@ -92,13 +92,7 @@ impl Services {
         if policy.registry.caller(peer, at).is_ok() {
             return None;
         }
-        let arrival = exchange::arrival(
-            at,
-            request.uri().path(),
-            request.headers(),
-            Ok(Bytes::new()),
-            self.bounds.deadline,
-        );
+        let arrival = exchange::arrival(at, request.uri().path(), request.headers(), self.bounds.deadline);
         // Who is no caller identifies as nobody: with a reason and an entry where its key is known.
         let refused = match gateway.identify(&policy, peer, &arrival).await {
             Err(refused) => refused,

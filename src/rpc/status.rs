@@ -13,7 +13,7 @@ use crate::domain::reason::{Denial, Reason};
 /// `google.rpc.ErrorInfo.domain`.
 pub const DOMAIN: &str = "sluis";
 
-/// How long a caller had better wait before it tries again.
+/// How long a caller had better wait before it tries again, where nothing better is known.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The status code of a reason (design: the table of errors).
@@ -71,7 +71,7 @@ fn tell(denial: &Denial, words: Option<&About>, damaged: Option<u64>, receipt: O
         denial.reason,
         Reason::SourceUnavailable | Reason::DisclosureLogUnavailable | Reason::SourceThrottled
     ) {
-        details.set_retry_info(Some(RETRY));
+        details.set_retry_info(Some(denial.after.unwrap_or(RETRY)));
     }
     Status::with_error_details(code, denial.reason.remedy(), details)
 }

@@ -24,8 +24,10 @@ const CONNECT: Duration = Duration::from_secs(3);
 
 /// Why a question was not answered.
 pub enum Unanswered {
-    /// The source could not be reached, or broke off.
-    Unreachable,
+    /// There is no connection, or the peer never began with the question.
+    Unsent,
+    /// The peer broke off: it may have seen the question.
+    BrokenOff,
 }
 
 /// A source's address, and the connection to it.
@@ -62,10 +64,13 @@ impl Connection {
         match sender.try_send_request(request).await {
             Ok(response) => Ok(response),
             Err(mut failed) => {
-                let unsent = failed.take_message().ok_or(Unanswered::Unreachable)?;
+                let unsent = failed.take_message().ok_or(Unanswered::BrokenOff)?;
                 self.forget();
                 let mut sender = self.sender().await?;
-                sender.send_request(unsent).await.map_err(|_| Unanswered::Unreachable)
+                sender.try_send_request(unsent).await.map_err(|mut failed| match failed.take_message() {
+                    Some(_) => Unanswered::Unsent,
+                    None => Unanswered::BrokenOff,
+                })
             }
         }
     }
@@ -81,7 +86,7 @@ impl Connection {
         let opened = tokio::time::timeout(CONNECT, self.connect()).await;
         let sender = opened.unwrap_or_else(|late| Err(late.into())).map_err(|error| {
             tracing::warn!(host = %self.host, port = self.port, %error, "a source cannot be reached");
-            Unanswered::Unreachable
+            Unanswered::Unsent
         })?;
         *self.open.lock().unwrap_or_else(PoisonError::into_inner) = Some(sender.clone());
         Ok(sender)

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, TE};
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 
-use super::connection::Connection;
+use super::condition::{self, Outcome, Sign};
+use super::connection::{Connection, Unanswered};
 use super::{Question, Retrieved, SourceError};
 use crate::domain::facts::Facts;
 use crate::domain::grant::PathError;
@@ -38,11 +39,11 @@ impl GrpcSource {
     pub async fn retrieve(&self, question: &Question<'_>, left: Duration) -> Result<Retrieved, SourceError> {
         let request = self.request(question, left)?;
         let asked = tokio::time::timeout(left, self.ask(request)).await;
-        let answer = asked.map_err(|_| SourceError::TooSlow)??;
+        let answer = asked.map_err(|_| condition::failure(Sign::Silence))??;
         let facts = question.facts.facts(&answer).map_err(|error| match error {
             // More than can be minimised, whatever the configuration takes.
-            FilterError::TooLarge => SourceError::AnswerTooLarge,
-            _ => SourceError::AnswerInvalid,
+            FilterError::TooLarge => condition::failure(Sign::TooLarge),
+            _ => condition::failure(Sign::Unreadable),
         })?;
         Ok(Retrieved { answer, facts })
     }
@@ -62,18 +63,21 @@ impl GrpcSource {
     }
 
     async fn ask(&self, request: Request<Single>) -> Result<Bytes, SourceError> {
-        let response = self.connection.send(request).await.map_err(|_| SourceError::Unavailable)?;
+        let response = self.connection.send(request).await.map_err(|unanswered| match unanswered {
+            Unanswered::Unsent => condition::failure(Sign::NoConnection),
+            Unanswered::BrokenOff => condition::failure(Sign::BrokeOff),
+        })?;
         let (head, body) = response.into_parts();
         if head.status != http::StatusCode::OK {
-            return Err(SourceError::Unavailable);
+            return Err(condition::failure(Sign::NoGrpc(head.status.as_str())));
         }
         if head.headers.contains_key(frame::STATUS) {
             return outcome(&head.headers, None);
         }
         let received = frame::receive(body, self.answer_bytes).await.map_err(|error| match error {
-            FrameError::TooLarge => SourceError::AnswerTooLarge,
-            FrameError::Malformed => SourceError::AnswerInvalid,
-            FrameError::Broken => SourceError::Unavailable,
+            FrameError::TooLarge => condition::failure(Sign::TooLarge),
+            FrameError::Malformed => condition::failure(Sign::Unreadable),
+            FrameError::Broken => condition::failure(Sign::BrokeOff),
         })?;
         outcome(&received.trailers.unwrap_or_default(), received.message)
     }
@@ -81,15 +85,13 @@ impl GrpcSource {
 
 /// What a status means. The partner's own words are not read: they may hold anything.
 fn outcome(trailers: &HeaderMap, message: Option<Bytes>) -> Result<Bytes, SourceError> {
-    let status = trailers.get(frame::STATUS).map(HeaderValue::as_bytes);
+    let status = trailers.get(frame::STATUS).and_then(|status| status.to_str().ok()).unwrap_or_default();
     match (status, message) {
-        (Some(b"0"), Some(message)) => Ok(message),
-        (Some(b"5"), _) => Ok(Bytes::new()),
-        (Some(b"4"), _) => Err(SourceError::TooSlow),
-        (Some(b"7" | b"16"), _) => Err(SourceError::Refused),
-        (Some(b"8"), _) => Err(SourceError::Throttled),
-        (Some(b"14"), _) => Err(SourceError::Unavailable),
-        _ => Err(SourceError::AnswerInvalid),
+        ("0", Some(message)) => Ok(message),
+        (status, _) => match condition::meaning(Sign::Grpc(status)) {
+            Some(Ok(Outcome::NotFound)) => Ok(Bytes::new()),
+            _ => Err(condition::failure(Sign::Grpc(status))),
+        },
     }
 }
 

@@ -1,8 +1,10 @@
 //! Wires: each asks a source in the source's own protocol and seals what it brings back.
 //! Only this module seals an answer; nothing here decides what may leave.
 
+pub mod condition;
 mod connection;
 mod grpc;
+pub mod guard;
 pub mod magda;
 mod planned;
 pub mod signature;
@@ -16,16 +18,17 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use uuid::Uuid;
 
+pub use condition::SourceError;
 pub use connection::Connection;
 pub use grpc::{FactProbes, GrpcSource};
 pub use magda::MagdaSource;
 pub use planned::Planned;
 
+use self::guard::{Guard, Place, TurnedAway};
 use crate::disclosure::{Asked, Withheld};
 use crate::domain::facts::Facts;
 use crate::domain::grant::Trie;
 use crate::domain::instrument::Upstream;
-use crate::domain::reason::Reason;
 use crate::domain::vocabulary::Method;
 use crate::minimise::{self, Limits};
 
@@ -57,45 +60,6 @@ pub struct Retrieved {
     pub facts: Facts,
 }
 
-/// Why a source gave no answer. Holds nothing that the source wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SourceError {
-    /// It cannot be reached, or says that it is down.
-    Unavailable,
-    /// It did not answer in time.
-    TooSlow,
-    /// It takes no more questions now.
-    Throttled,
-    /// It refuses the gateway.
-    Refused,
-    /// It does not know the person as a client of the requester.
-    SubjectNotRegistered,
-    /// Its answer is larger than the gateway takes.
-    AnswerTooLarge,
-    /// Its answer cannot be read.
-    AnswerInvalid,
-    /// What the caller sent cannot be put in the source's words. It was not asked.
-    QuestionMalformed,
-    /// The question could not be put.
-    Internal,
-}
-
-impl From<SourceError> for Reason {
-    fn from(error: SourceError) -> Self {
-        match error {
-            SourceError::Unavailable => Self::SourceUnavailable,
-            SourceError::TooSlow => Self::SourceTooSlow,
-            SourceError::Throttled => Self::SourceThrottled,
-            SourceError::Refused => Self::SourceRefused,
-            SourceError::SubjectNotRegistered => Self::SubjectNotRegistered,
-            SourceError::AnswerTooLarge => Self::MessageTooLarge,
-            SourceError::AnswerInvalid => Self::SourceAnswerInvalid,
-            SourceError::QuestionMalformed => Self::RequestMalformed,
-            SourceError::Internal => Self::Internal,
-        }
-    }
-}
-
 /// A source, by the wire that it speaks.
 pub enum Wire {
     /// gRPC.
@@ -104,9 +68,9 @@ pub enum Wire {
     Magda(Box<Planned>),
 }
 
-/// The sources that a gateway can ask, by the name that the vocabulary gives them.
+/// The sources that a gateway can ask, by the name that the vocabulary gives them: each by its wire, and behind its guard.
 #[derive(Default)]
-pub struct Sources(HashMap<Box<str>, Arc<Wire>>);
+pub struct Sources(HashMap<Box<str>, (Arc<Wire>, Arc<Guard>)>);
 
 /// A question that got no answer.
 pub struct Failed {
@@ -117,28 +81,52 @@ pub struct Failed {
 }
 
 impl Sources {
-    /// Adds a source, or replaces the one of that name.
-    pub fn insert(&mut self, name: &str, wire: Arc<Wire>) {
-        self.0.insert(name.into(), wire);
+    /// Adds a source, or replaces the one of that name. The guard is one for all who ask this source.
+    pub fn insert(&mut self, name: &str, wire: Arc<Wire>, guard: Arc<Guard>) {
+        self.0.insert(name.into(), (wire, guard));
     }
 
-    /// Asks the source, within `left`. The question is in the log: that is what `asked` proves.
+    /// What stands before each.
+    pub fn guards(&self) -> impl Iterator<Item = (&str, &Guard)> {
+        self.0.iter().map(|(name, (_, guard))| (&**name, &**guard))
+    }
+
+    /// A place at a source, within `left`. Nobody learns of the question.
+    ///
+    /// # Errors
+    /// Where the source takes no question now.
+    pub async fn admit(&self, source: &str, left: Duration) -> Result<Place<'_>, TurnedAway> {
+        match self.0.get(source) {
+            Some((_, guard)) => guard.admit(left).await,
+            None => Err(TurnedAway { error: SourceError::Down, after: None }),
+        }
+    }
+
+    /// Asks the source, within `left`. The question is in the log: that is what `asked` proves. Where it is put again, it is the same
+    /// question, under the same entry.
     ///
     /// # Errors
     /// The question with the reason why the source gave no answer.
     pub async fn retrieve(
         &self,
         asked: Asked,
+        place: Place<'_>,
         facts: &FactProbes,
         left: Duration,
     ) -> Result<Withheld, Box<Failed>> {
-        match self.ask(&asked, facts, left).await {
+        match self.ask(&asked, place, facts, left).await {
             Ok(Retrieved { answer, facts }) => Ok(Withheld::seal(asked, answer, facts)),
             Err(error) => Err(Box::new(Failed { asked, error })),
         }
     }
 
-    async fn ask(&self, asked: &Asked, facts: &FactProbes, left: Duration) -> Result<Retrieved, SourceError> {
+    async fn ask(
+        &self,
+        asked: &Asked,
+        place: Place<'_>,
+        facts: &FactProbes,
+        left: Duration,
+    ) -> Result<Retrieved, SourceError> {
         let permit = asked.permit();
         let request = permit.request();
         let reference = asked.receipt().entry_id;
@@ -148,7 +136,7 @@ impl Sources {
         let canonical = minimise::filter(&permit.grant().request, &request.body, &Limits::default())
             .map_err(|_| SourceError::Internal)?
             .bytes;
-        let question = Question {
+        let question = &Question {
             method: &request.method,
             body: &canonical,
             answer: permit.answer(),
@@ -158,11 +146,15 @@ impl Sources {
             traceparent: &traceparent,
             asked_at: request.asked_at,
         };
-        match self.0.get(&request.method.source).map(|wire| &**wire) {
-            None => Err(SourceError::Unavailable),
-            Some(Wire::Grpc(source)) => source.retrieve(&question, left).await,
-            Some(Wire::Magda(source)) => source.retrieve(permit, &question, left).await,
-        }
+        // Configured no longer, since the place was taken.
+        let Some((wire, _)) = self.0.get(&request.method.source) else { return Err(SourceError::Down) };
+        let put = |left| async move {
+            match &**wire {
+                Wire::Grpc(source) => source.retrieve(question, left).await,
+                Wire::Magda(source) => source.retrieve(permit, question, left).await,
+            }
+        };
+        place.ask(request.method.manner, left, put).await
     }
 }
 

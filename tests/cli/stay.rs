@@ -115,6 +115,13 @@ fn metrics(folder: &Path, released: u64, refused: u64) {
     assert_eq!(counted("sluis_exchanges_refused_total{"), refused);
     assert_eq!(counted("sluis_exchanges_refused_total{reason=\"PURPOSE_UNKNOWN\"}"), 1, "{text}");
     assert_eq!(counted("sluis_exchanges_refused_total{reason=\"INTERNAL\"}"), 0);
+    // The partner that was down was asked once more; both sources are asked again by now.
+    assert_eq!(counted("sluis_source_retries_total{source=\"housing\"}"), 1);
+    for source in ["housing", "rijksregister"] {
+        for name in ["state", "in_flight", "queued", "opened_total", "turned_away_total"] {
+            assert!(text.contains(&format!("sluis_source_{name}{{source=\"{source}\"}} 0\n")), "{text}");
+        }
+    }
 }
 
 fn queries(endpoints: &Endpoints) {

@@ -11,7 +11,9 @@
 mod audit;
 mod conventions;
 mod drain;
+mod guarded;
 mod handshake;
+mod hanging;
 #[path = "../log_common/mod.rs"]
 mod log_common;
 mod methods;

@@ -144,3 +144,59 @@ async fn a_stranger_is_told_and_then_shown_out() {
     let health = known.begin("/grpc.health.v1.Health/Check", &b"\0\0\0\0\0"[..]).await;
     assert_eq!(health.status(), 200, "who was there before is there still");
 }
+
+/// Who sends is known before what it sends is waited for: a registered key alone takes nobody's place.
+#[tokio::test]
+async fn a_message_is_not_waited_for_before_it_is_known_who_sends_it() {
+    let patient = |text: String| format!("{text}\n[limits]\ndeadline_ms = 600000\n");
+    let world = World::planned("headers-first", Plan { configure: patient, ..Plan::default() }).await;
+    let stad = world.setting.party("stad-leuven").unwrap();
+    let stream = tls(&world, &stad.issued, &[ALPN_H2]).await.unwrap();
+    let (mut sender, connection) =
+        Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let bearer = format!("Bearer {}", world.token("stad-leuven"));
+    // No token; a token, but no auditor's; another's token.
+    let others = format!("Bearer {}", world.token("ocmw-leuven"));
+    for (path, token, status) in [
+        (PERSON, "", "16"),
+        (PERSON, &*others, "16"),
+        (LIST_DISCLOSURES, "", "16"),
+        (LIST_DISCLOSURES, &*bearer, "7"),
+    ] {
+        let request = Request::post(format!("https://localhost{path}")).header("authorization", token);
+        sender.ready().await.unwrap();
+        let response = sender.send_request(request.body(Endless).unwrap()).await.unwrap();
+        assert_eq!(response.headers()["grpc-status"], status, "{path}");
+    }
+}
+
+/// Of one connection's messages only so many are received at once; who is beyond them waits, and others do not.
+#[tokio::test]
+async fn one_connection_does_not_take_all_places_for_messages() {
+    let world = World::planned("places", Plan::default()).await;
+    let stad = world.setting.party("stad-leuven").unwrap();
+    let stream = tls(&world, &stad.issued, &[ALPN_H2]).await.unwrap();
+    let (mut sender, connection) =
+        Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let bearer = format!("Bearer {}", world.token("stad-leuven"));
+    let ask = |timeout: &str| {
+        let mut request = Request::post(format!("https://localhost{PERSON}"))
+            .header("authorization", &bearer)
+            .header("grpc-timeout", timeout);
+        for (name, value) in Ask::default().metadata() {
+            request = request.header(name, value);
+        }
+        request.body(Endless).unwrap()
+    };
+    let mut held = Vec::new();
+    for _ in 0..128 {
+        sender.ready().await.unwrap();
+        held.push(sender.send_request(ask("9S")));
+    }
+    sender.ready().await.unwrap();
+    let beyond = sender.send_request(ask("300m")).await.unwrap();
+    assert_eq!(beyond.headers()["grpc-status"], "4", "nobody had time for it");
+    world.call(&Ask::default()).await.expect("another connection has places of its own");
+}

@@ -1,5 +1,6 @@
 //! A source that says what a test tells it to, over mutual TLS, and keeps what it was asked.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -59,6 +60,8 @@ pub struct Source {
 
 struct Shared {
     saying: Mutex<Saying>,
+    /// What the next questions get before that.
+    first: Mutex<VecDeque<Saying>>,
     heard: Mutex<Vec<Heard>>,
     /// Bytes of bodies that were handed to the transport.
     sent: AtomicU64,
@@ -81,6 +84,13 @@ impl Saying {
 
     pub fn text(status: u16, text: &str) -> Self {
         Self { status, body: Bytes::from(text.to_owned()), ..Self::default() }.with("content-type", "text/xml")
+    }
+
+    /// A status of gRPC, and nothing else.
+    pub fn status(status: &str) -> Self {
+        Self { status: 200, ..Self::default() }
+            .with("content-type", "application/grpc")
+            .with("grpc-status", status)
     }
 
     /// A message of gRPC, and the status OK.
@@ -114,6 +124,7 @@ impl Source {
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
             saying: Mutex::default(),
+            first: Mutex::default(),
             heard: Mutex::default(),
             sent: AtomicU64::new(0),
             over: watch::Sender::new(0),
@@ -126,6 +137,11 @@ impl Source {
     /// From now on, every question gets this answer.
     pub fn say(&self, saying: Saying) {
         *self.shared.saying.lock().unwrap() = saying;
+    }
+
+    /// The next question gets this answer, and only that one.
+    pub fn say_once(&self, saying: Saying) {
+        self.shared.first.lock().unwrap().push_back(saying);
     }
 
     /// All questions so far.
@@ -164,7 +180,8 @@ async fn converse(stream: TcpStream, acceptor: TlsAcceptor, shared: Arc<Shared>,
             let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             let path = head.uri.path().to_owned();
             shared.heard.lock().unwrap().push(Heard { path, headers: head.headers, body });
-            let saying = shared.saying.lock().unwrap().clone();
+            let first = shared.first.lock().unwrap().pop_front();
+            let saying = first.unwrap_or_else(|| shared.saying.lock().unwrap().clone());
             let mut response = Response::new(Speech::new(saying.clone(), shared));
             *response.status_mut() = saying.status.try_into().unwrap();
             *response.headers_mut() = saying.headers;

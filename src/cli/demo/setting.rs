@@ -190,6 +190,7 @@ name = "rijksregister"
 wire = "magda"
 endpoint = "https://{magda}"
 ca = "{ca}"
+per_second = 0                    # a played source has no throttle; the real one has
 
 [[source]]
 name = "ksz"

@@ -19,6 +19,7 @@ use super::exception::Failure;
 use super::plan::Plan;
 use super::question::Envelope;
 use crate::domain::causes::causes;
+use crate::source::condition::{self, Sign};
 use crate::source::signature::{Signatories, Signer};
 use crate::source::{Retrieved, SourceError};
 
@@ -98,14 +99,15 @@ impl MagdaSource {
             let response = response.map_err(|error| {
                 if error.is_connect() {
                     tracing::warn!(source = %self.base, error = causes(&error), "a source cannot be reached");
+                    return condition::failure(Sign::NoConnection);
                 }
-                SourceError::Unavailable
+                condition::failure(Sign::BrokeOff)
             })?;
             let status = response.status();
             Ok::<_, SourceError>((status, self.body(response).await?))
         };
         let answered = tokio::time::timeout(deadline, exchange).await;
-        let (status, body) = answered.map_err(|_| SourceError::TooSlow)??;
+        let (status, body) = answered.map_err(|_| condition::failure(Sign::Silence))??;
         self.judge(status, &body, plan, &question.asked)
     }
 
@@ -137,11 +139,11 @@ impl MagdaSource {
         let mut blocks: Vec<Vec<u8>> = Vec::new();
         let mut length = 0;
         while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|_| SourceError::Unavailable)?;
+            let frame = frame.map_err(|_| condition::failure(Sign::BrokeOff))?;
             let Ok(chunk) = frame.into_data() else { continue };
             length += chunk.len();
             if length > self.limits.body {
-                return Err(SourceError::AnswerTooLarge);
+                return Err(condition::failure(Sign::TooLarge));
             }
             if blocks.last().is_none_or(|block| block.capacity() - block.len() < chunk.len()) {
                 blocks.push(Vec::with_capacity(chunk.len().max(BLOCK)));
@@ -168,18 +170,16 @@ impl MagdaSource {
 
     /// Only a 200 brings an answer. A server's error may explain itself by a SOAP Fault.
     fn judge(&self, status: StatusCode, body: &[u8], plan: &Plan, asked: &str) -> Result<Retrieved, Failure> {
-        match status {
-            StatusCode::OK => {
-                self.is_signed(body)?;
-                plan.read(body, asked, &self.limits)
-            }
-            StatusCode::TOO_MANY_REQUESTS => Err(SourceError::Throttled.into()),
-            _ if status.is_server_error() => match plan.read(body, asked, &self.limits) {
-                Err(failure) if failure.error != SourceError::AnswerInvalid => Err(failure),
-                Ok(_) | Err(_) => Err(SourceError::Unavailable.into()),
-            },
-            _ if status.is_client_error() => Err(SourceError::Refused.into()),
-            _ => Err(SourceError::AnswerInvalid.into()),
+        if status == StatusCode::OK {
+            self.is_signed(body)?;
+            return plan.read(body, asked, &self.limits);
         }
+        if status.is_server_error()
+            && let Err(failure) = plan.read(body, asked, &self.limits)
+            && failure.error != SourceError::AnswerInvalid
+        {
+            return Err(failure);
+        }
+        Err(condition::failure(Sign::Http(status.as_str())).into())
     }
 }

@@ -1,8 +1,8 @@
 //! The three levels of MAGDA's exceptions (SOAP Fault, Repliek, Antwoord), and what they mean for an exchange.
 
 use super::plan::Mark;
-use super::status::{Circumstance, REPLACED, Status, eleven_digits, is_status, status_meaning};
-use crate::source::SourceError;
+use super::status::{Circumstance, REPLACED, Status, eleven_digits, is_status};
+use crate::source::condition::{self, Outcome, Sign, SourceError};
 
 /// Why MAGDA gave no answer. Never holds a value of the question or the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,6 @@ impl From<Failure> for SourceError {
 /// A code as [`Failure::code`] takes it. The schema has room for ten digits, which are enough for a date of birth or a
 /// telephone number; all codes of the platform have five.
 const CODE_DIGITS: usize = 5;
-
-/// The throttle of the platform speaks in a Fault, as free text.
-const THROTTLE_PHRASES: [&str; 2] = ["max throttle rate", "Te veel gelijktijdige bevragingen"];
 
 /// One `Uitzondering`, reduced to what an exchange is judged by. `Diagnose` may hold
 /// personal data and is not read.
@@ -65,17 +62,6 @@ impl Exception {
             _ => {}
         }
     }
-}
-
-/// What the exceptions leave of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// The content stands.
-    Content,
-    /// The source has nothing under this number: an answer, not an error.
-    NotFound,
-    /// The source filtered everything away.
-    Filtered,
 }
 
 /// Judges the exceptions of one reply and the status that its content tells of itself; `content` tells whether
@@ -113,17 +99,15 @@ pub fn judge(exceptions: &[Exception], status: &Status, content: bool) -> Result
     }
 }
 
-/// Judges a SOAP Fault by its text and by the code that it may carry. What it does not know is an outage:
-/// a fault comes from the platform, before anybody looked at the question.
+/// Judges a SOAP Fault by its text and by the code that it may carry. Without a code that is known, the table says what
+/// a Fault comes to.
 pub fn judge_fault(text: &str, code: &str) -> Failure {
-    if THROTTLE_PHRASES.iter().any(|phrase| text.contains(phrase)) {
-        return error(SourceError::Throttled, code);
-    }
-    let exception = Exception { code: code.to_owned(), fault: true, ..Exception::default() };
-    match meaning(&exception) {
-        Some(Err(failure)) => error(failure, code),
-        Some(Ok(_)) | None => error(SourceError::Unavailable, code),
-    }
+    let spoken = condition::failure(Sign::Fault(text));
+    let coded = match condition::meaning(Sign::Code(code)) {
+        Some(Err(failure)) if spoken != SourceError::Throttled => failure,
+        _ => spoken,
+    };
+    error(coded, code)
 }
 
 /// The replacement that exception 30004 announces: its annotations hold the old number and the new. Or that the
@@ -145,24 +129,13 @@ fn meaning(exception: &Exception) -> Option<Result<Outcome, SourceError>> {
         Circumstance::Incomplete => return Some(Ok(Outcome::Content)),
         Circumstance::NoResult | Circumstance::Other => {}
     }
-    Some(match exception.code.as_str() {
-        "30001" | "30002" | "30003" => Ok(Outcome::NotFound),
-        "15021" => Ok(Outcome::Filtered),
-        // Truncated, replaced, one occurrence of many, without description, fictitious address.
-        "30004" | "30030" | "30040" | "30042" | "40143" | "48181" | "99984" => Ok(Outcome::Content),
-        "40003" | "13202" => Err(SourceError::SubjectNotRegistered),
-        "40001" | "40005" | "40006" => Err(SourceError::Refused),
-        "99995" => Err(SourceError::Throttled),
-        "60006" | "60009" | "60011" | "60013" | "70003" | "99994" | "99996" | "99997" => {
-            Err(SourceError::Unavailable)
-        }
-        "60003" | "60007" => Err(SourceError::AnswerInvalid),
-        // The form of the question, down to the structure of a number that was checked here.
-        code if code.len() == 5 && code.starts_with("20") => Err(SourceError::Internal),
+    match exception.code.as_str() {
         // The Crossroads Bank's own status stands in an annotation.
-        "70001" | "70002" => return exception.status.as_deref().and_then(status_meaning),
-        _ => return None,
-    })
+        "70001" | "70002" => {
+            exception.status.as_deref().and_then(|status| condition::meaning(Sign::Status(status)))
+        }
+        code => condition::meaning(Sign::Code(code)),
+    }
 }
 
 fn error(error: SourceError, code: &str) -> Failure {
@@ -235,9 +208,9 @@ mod tests {
             ("40005", true, false, Err(Refused)),
             ("40006", true, false, Err(Refused)),
             ("99995", true, false, Err(Throttled)),
-            ("99996", true, false, Err(Unavailable)),
-            ("99997", true, true, Err(Unavailable)),
-            ("60006", true, false, Err(Unavailable)),
+            ("99996", true, false, Err(Down)),
+            ("99997", true, true, Err(Down)),
+            ("60006", true, false, Err(BrokenOff)),
             ("60011", true, false, Err(Unavailable)),
             ("20002", true, false, Err(Internal)),
             ("20005", true, false, Err(Internal)),
@@ -261,7 +234,7 @@ mod tests {
         let outage = exception("99996", true);
         for order in [[absence.clone(), outage.clone()], [outage, absence]] {
             let verdict = judge(&order, &Status::default(), false);
-            assert_eq!(verdict.map_err(|e| e.error), Err(SourceError::Unavailable));
+            assert_eq!(verdict.map_err(|e| e.error), Err(SourceError::Down));
         }
     }
 

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 
 use super::encode::{Piece, message};
-use super::exception::{self, Exception, Failure, Outcome};
+use super::exception::{self, Exception, Failure};
 use super::people::People;
 use super::plan::{Action, Element, Plan, Target};
 use super::status::Status;
 use crate::domain::facts::Facts;
+use crate::source::condition::Outcome;
 use crate::source::{Retrieved, SourceError};
 
 const INVALID: SourceError = SourceError::AnswerInvalid;

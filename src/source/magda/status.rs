@@ -1,8 +1,7 @@
 //! What the Crossroads Bank says of a whole answer, in MAGDA's exceptions or in the content, and what that means for
 //! an exchange.
 
-use super::exception::Outcome;
-use crate::source::SourceError;
+use crate::source::condition::{self, Outcome, Sign, SourceError};
 
 /// The code of a number that was replaced.
 pub const REPLACED: &str = "MSG00006";
@@ -65,7 +64,7 @@ impl Status {
     /// What it means for the exchange, where the content says anything of itself. A part of an answer is an answer.
     pub fn meaning(&self) -> Option<Result<Outcome, SourceError>> {
         let code = self.code.as_deref().unwrap_or_default();
-        let by_code = || status_meaning(code).unwrap_or(Err(SourceError::AnswerInvalid));
+        let by_code = || condition::meaning(Sign::Status(code)).unwrap_or(Err(SourceError::AnswerInvalid));
         Some(match self.value.as_deref() {
             None if code.is_empty() => return None,
             None => by_code(),
@@ -92,20 +91,6 @@ pub fn is_status(text: &str) -> bool {
         letters.bytes().all(|b| b.is_ascii_uppercase())
             && digits.len() == 5
             && digits.bytes().all(|b| b.is_ascii_digit())
-    })
-}
-
-/// What a code means.
-pub fn status_meaning(status: &str) -> Option<Result<Outcome, SourceError>> {
-    Some(match status {
-        "MSG00000" | "HAN20200" | "SSH00047" => Ok(Outcome::Content),
-        // Nothing at the supplier, deceased, not known to the supplier, no such number, replaced.
-        "MSG00100" | "MSG00009" | "MSG00021" | "MSG00005" | REPLACED => Ok(Outcome::NotFound),
-        "MSG00012" => Err(SourceError::SubjectNotRegistered),
-        "MSG00013" => Err(SourceError::Refused),
-        "MSG00008" | "MSG00011" => Err(SourceError::Internal),
-        "MSG00003" => Err(SourceError::Unavailable),
-        _ => return None,
     })
 }
 

@@ -206,7 +206,7 @@ fn exceptions_of_all_three_levels_are_judged() {
         assert_eq!(outcome.map_err(|failure| failure.error), expected, "{xml}");
     }
     let failure = read(&NARROW, &reply(&exception("99996", "FOUT", ""))).unwrap_err();
-    assert_eq!((failure.error, failure.code.as_deref()), (Unavailable, Some("99996")));
+    assert_eq!((failure.error, failure.code.as_deref()), (Down, Some("99996")));
     let failure = read(&NARROW, &reply(&exception("Janssens", "FOUT", ""))).unwrap_err();
     assert_eq!(format!("{failure:?}").find("Janssens"), None);
 }
