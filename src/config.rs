@@ -226,6 +226,15 @@ impl Config {
                 "limits.connections and limits.streams: write at least 1, or nobody can call".to_owned()
             );
         }
+        for (key, milliseconds) in [
+            ("limits.handshake_ms", self.limits.handshake_ms),
+            ("limits.deadline_ms", self.limits.deadline_ms),
+            ("log.deadline_ms", self.log.deadline_ms),
+        ] {
+            if milliseconds == 0 {
+                return Err(format!("{key} = 0: write at least 1, or nothing is ever done in time"));
+            }
+        }
         if request_bytes > MAX_REQUEST {
             return Err(format!(
                 "limits.request_bytes = {request_bytes}: no question is read beyond {MAX_REQUEST}"
@@ -301,6 +310,12 @@ head = "h"
             ("[limits]\nstreams = \"many\"\n", ":16: invalid type"),
             ("[[source]]\nname = \"x\"\nwire = \"smtp\"\n", ":17: unknown variant `smtp`"),
             ("[limits]\nstreams = 0\n", "at least 1"),
+            ("[limits]\ndeadline_ms = 0\n", "limits.deadline_ms = 0"),
+            ("[limits]\nhandshake_ms = 0\n", "limits.handshake_ms = 0"),
+            (
+                "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"https://x\"\nca = \"c\"\ndeadline_ms = 0\n",
+                "never asked",
+            ),
             ("[limits]\nrequest_bytes = 4194305\n", "beyond 4194304"),
             (
                 "[[source]]\nname = \"x\"\nwire = \"grpc\"\nendpoint = \"https://x\"\nca = \"c\"\nconcurrency = 0\n",

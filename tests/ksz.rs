@@ -71,7 +71,9 @@ async fn a_living_wage_is_told_without_the_partner() {
     assert!(whole.contains("amount:\"15697.80\"") && whole.matches("year_month:").count() == 9, "{whole}");
     for (subject, other) in [(THOMAS, ELISE), (ELISE, THOMAS)] {
         let (answer, index) = ask(&world, AMOUNTS, subject, "year: 2025").await;
-        assert!(answer.contains("amount:\"872.10\"") && !answer.contains(other), "{answer}");
+        // Of a month, not how much: that may be the other's.
+        assert!(answer.contains("amount:\"10465.20\"") && !answer.contains("872.10"), "{answer}");
+        assert!(!answer.contains(other), "{answer}");
         assert_eq!(world.entry(index).await.subject_returned, subject);
     }
     // A year without payment names nobody.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::output::Output;
-use super::sources::Reach;
+use super::sources::{self, Reach};
 use super::{Exit, Failure, policy};
 use crate::clock;
 use crate::config::Config;
@@ -44,6 +44,7 @@ pub fn run(args: &CheckConfigArgs, out: &mut dyn Write) -> Result<(), Failure> {
         catalogue.instruments().filter(|one| in_force(&one.id)).map(|instrument| &*instrument.id).collect();
     let faults: Vec<String> =
         catalogue.broken().iter().flat_map(|file| &file.errors).map(ToString::to_string).collect();
+    let remarks = sources::remarks(&config, &reach.vocabulary);
     let organisations = loaded.registry.organisations().count();
     let written = match args.output {
         Output::Json => writeln!(
@@ -55,17 +56,19 @@ pub fn run(args: &CheckConfigArgs, out: &mut dyn Write) -> Result<(), Failure> {
                 "instruments": catalogue.instruments().count(),
                 "in_force": open,
                 "faults": faults,
+                "remarks": remarks,
                 "test": config.test,
                 "note": ENACTED,
             })
         ),
         Output::Table => writeln!(
             out,
-            "organisations  {organisations}\nsources        {}\ninstruments    {}, in force: {}\ntest numbers   {}\nnote           {ENACTED}{}",
+            "organisations  {organisations}\nsources        {}\ninstruments    {}, in force: {}\ntest numbers   {}\nnote           {ENACTED}{}{}",
             config.sources.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", "),
             catalogue.instruments().count(),
             open.join(", "),
             if config.test { "accepted: not for production" } else { "refused" },
+            remarks.iter().fold(String::new(), |all, remark| all + "\nremark         " + remark),
             faults.iter().fold(String::new(), |all, fault| all + "\nfault          " + fault),
         ),
     };

@@ -15,7 +15,7 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 use super::guards::Guards;
 use super::runtimes::{self, Blueprint};
-use super::sources::Reach;
+use super::sources::{self, Reach};
 use super::{Failure, policy};
 use crate::clock;
 use crate::config::Config;
@@ -159,6 +159,9 @@ pub async fn start_with<S: Store>(config: Config, store: S) -> Result<Running, F
     let reach = Reach::load(&config, runtimes::count(&config), None)?;
     let loaded = policy::load(&config, &reach.vocabulary)?;
     warn_of_broken(&loaded.catalogue);
+    for remark in sources::remarks(&config, &reach.vocabulary) {
+        tracing::warn!(remark);
+    }
     let keys = Arc::new(LogKeys::load(&config.log.key).map_err(Failure::misconfigured)?);
     let settings = Settings {
         deadline: Duration::from_millis(config.log.deadline_ms),
@@ -325,7 +328,8 @@ impl Running {
     fn reach_anew(&self, old: &Reach) -> Result<Reach, Failure> {
         let mut config = self.config.clone();
         config.sources = Config::read(self.config.file()).map_err(Failure::misconfigured)?.sources;
-        Reach::load(&config, runtimes::count(&self.config), Some(old))
+        // As many as there are: how many cores may be used now is another matter.
+        Reach::load(&config, old.sources.len(), Some(old))
     }
 
     /// The last checkpoint that the log signed.

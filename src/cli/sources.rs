@@ -78,17 +78,34 @@ pub fn vocabulary(config: &Config) -> Result<Vocabulary, Failure> {
         };
         let set = read_set(file).map_err(|error| refused(&error))?;
         vocabulary = vocabulary.with(&source.name, &set).map_err(|error| refused(&error))?;
-        let unasked = vocabulary.methods().find(|method| {
-            source.wire == WireKind::Magda && *method.source == *source.name && method.magda.is_none()
-        });
-        if let Some(method) = unasked {
-            return Err(refused(&format_args!(
-                "{}: the source is asked over MAGDA: say its question in `magda` of (sluis.options.v1.method)",
-                method.name
-            )));
-        }
+    }
+    for source in &config.sources {
+        check_wire(source, &vocabulary)?;
     }
     Ok(vocabulary)
+}
+
+/// Each method says by its options which wire it is made for. Over another one the question would lack what the source
+/// needs, or nobody would look whom the answer is about.
+fn check_wire(source: &Source, vocabulary: &Vocabulary) -> Result<(), Failure> {
+    let mut methods = vocabulary.methods().filter(|method| *method.source == *source.name);
+    let wrong = methods.find(|method| method.magda.is_some() != (source.wire == WireKind::Magda));
+    let Some(method) = wrong else { return Ok(()) };
+    let (wire, mend) = match source.wire {
+        WireKind::Magda => ("MAGDA", "has no `magda` in (sluis.options.v1.method): say its question there"),
+        WireKind::Grpc => ("gRPC", "is made for MAGDA: write wire = \"magda\""),
+    };
+    let (source, method) = (&source.name, &method.name);
+    Err(Failure::configuration(format_args!("source \"{source}\" is asked over {wire}, and {method} {mend}")))
+}
+
+/// What closes nothing but looks like a mistake.
+pub fn remarks(config: &Config, vocabulary: &Vocabulary) -> Vec<String> {
+    let named = |source: &&Source| vocabulary.methods().any(|method| *method.source == *source.name);
+    let nobody = config.sources.iter().filter(|source| !named(source));
+    nobody
+        .map(|source| format!("source \"{}\": no method names it, so it is never asked", source.name))
+        .collect()
 }
 
 /// The bytes of a descriptor set; of one that is too large, as many as tell that.

@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::Semaphore;
+
 use crate::identity::certificate::KeyThumbprint;
 
 /// Connections of strangers that are being told that they are.
@@ -27,9 +29,18 @@ pub struct Admission {
     counts: Mutex<Counts>,
 }
 
+/// Messages of one holder that are received at once, over all its connections.
+const MESSAGES: usize = 128;
+
+/// What one holder has.
+struct Held {
+    places: usize,
+    receiving: Arc<Semaphore>,
+}
+
 #[derive(Default)]
 struct Counts {
-    holders: HashMap<Holder, usize>,
+    holders: HashMap<Holder, Held>,
     handshakes: usize,
     known: usize,
 }
@@ -39,6 +50,14 @@ struct Counts {
 pub struct Place {
     admission: Arc<Admission>,
     holder: Holder,
+    receiving: Arc<Semaphore>,
+}
+
+impl Place {
+    /// What the holder may have received at once, over all its places.
+    pub fn receiving(&self) -> &Semaphore {
+        &self.receiving
+    }
 }
 
 impl Admission {
@@ -50,16 +69,19 @@ impl Admission {
     /// A place for one more connection; none where the holder, or all together, have as many as they may.
     pub fn enter(self: &Arc<Self>, holder: Holder) -> Option<Place> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let held = counts.holders.get(&holder).copied().unwrap_or_default();
+        let held = counts.holders.get(&holder).map_or(0, |held| held.places);
         let full = counts.all(holder).is_some_and(|all| *all >= self.connections);
         if full || held >= self.share(holder) {
             return None;
         }
-        counts.holders.insert(holder, held + 1);
+        let entry = counts.holders.entry(holder);
+        let held = entry.or_insert_with(|| Held { places: 0, receiving: Arc::new(Semaphore::new(MESSAGES)) });
+        held.places += 1;
+        let receiving = Arc::clone(&held.receiving);
         if let Some(all) = counts.all(holder) {
             *all += 1;
         }
-        Some(Place { admission: Arc::clone(self), holder })
+        Some(Place { admission: Arc::clone(self), holder, receiving })
     }
 
     /// The most that one holder may have: a quarter, but a few in any case.
@@ -89,7 +111,7 @@ impl Drop for Place {
             *all -= 1;
         }
         match counts.holders.get_mut(&self.holder) {
-            Some(held) if *held > 1 => *held -= 1,
+            Some(held) if held.places > 1 => held.places -= 1,
             // Who holds nothing is forgotten.
             _ => drop(counts.holders.remove(&self.holder)),
         }

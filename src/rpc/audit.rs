@@ -1,7 +1,7 @@
 //! `AuditService`: for keys that the registry names as auditors. Each question is an entry before it is answered.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,6 +14,7 @@ use crate::disclosure::read::ReadError;
 use crate::disclosure::{Known, Receipt, Refused, Unlogged};
 use crate::domain::causes::causes;
 use crate::domain::reason::{Denial, Reason};
+use crate::domain::request::Caller;
 use crate::gateway::{Arrival, Gateway};
 use crate::identity::certificate::PeerCertificate;
 use crate::proto::audit::{ListDisclosuresRequest, ListDisclosuresResponse};
@@ -46,31 +47,63 @@ impl Audit {
     ) -> Response<Body> {
         let at = (self.gateway.clock)();
         let (head, body) = request.into_parts();
+        let began = Instant::now();
         let left = exchange::left(&head.headers, DEADLINE);
         let arrival = exchange::arrival(at, LIST_DISCLOSURES, &head.headers, left);
         let message = session.receive(body, request_bytes, left);
-        match tokio::time::timeout(left, self.answer(&session.peer, arrival, message)).await {
+        let judged = self.judge(&session.peer, &arrival, message).await;
+        let answered = async {
+            let (caller, question) = judged?;
+            self.answer(&caller, &arrival, question).await
+        };
+        match tokio::time::timeout(left.saturating_sub(began.elapsed()), answered).await {
             Ok(Ok((page, receipt))) => exchange::answer(&page.encode_to_vec(), &receipt),
             Ok(Err(refused)) => exchange::refusal(&refused),
             Err(_) => exchange::refusal(&Refused::unlogged(Unlogged::LogUnavailable)),
         }
     }
 
-    async fn answer(
+    /// Who asks, and what: judged before the message is received, and after it under the policy of then.
+    async fn judge(
         &self,
         peer: &PeerCertificate,
-        arrival: Arrival<'_>,
+        arrival: &Arrival<'_>,
         message: impl Future<Output = Result<Bytes, Denial>>,
-    ) -> Result<(ListDisclosuresResponse, Receipt), Refused> {
-        let policy = self.gateway.policy.load_full();
-        let caller = self.gateway.identify(&policy, peer, &arrival).await?;
-        let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
-        // Who is no auditor is told so, whatever it would send.
-        let asked = if caller.is_auditor() { message.await } else { Err(Reason::AuditorOnly.into()) };
-        let question = match asked.and_then(|message| question(&message).map_err(Denial::from)) {
-            Ok(question) => question,
-            Err(denial) => return Err(self.gateway.log.refuse(&known, denial).await),
+    ) -> Result<(Caller, Question), Refused> {
+        let caller = self.auditor(peer, arrival).await?;
+        let message = message.await;
+        let caller = if *self.gateway.policy.load().registry.hash() == caller.registry {
+            caller
+        } else {
+            self.auditor(peer, arrival).await?
         };
+        match message.and_then(|message| question(&message).map_err(Denial::from)) {
+            Ok(question) => Ok((caller, question)),
+            Err(denial) => {
+                let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
+                Err(self.gateway.log.refuse(&known, denial).await)
+            }
+        }
+    }
+
+    /// The caller; who is no auditor is told so, whatever it would send.
+    async fn auditor(&self, peer: &PeerCertificate, arrival: &Arrival<'_>) -> Result<Caller, Refused> {
+        let policy = self.gateway.policy.load_full();
+        let caller = self.gateway.identify(&policy, peer, arrival).await?;
+        if caller.is_auditor() {
+            return Ok(caller);
+        }
+        let known = Known::of_caller(&caller, arrival.at, arrival.path, &arrival.metadata);
+        Err(self.gateway.log.refuse(&known, Reason::AuditorOnly.into()).await)
+    }
+
+    async fn answer(
+        &self,
+        caller: &Caller,
+        arrival: &Arrival<'_>,
+        question: Question,
+    ) -> Result<(ListDisclosuresResponse, Receipt), Refused> {
+        let known = Known::of_caller(caller, arrival.at, arrival.path, &arrival.metadata);
         let mut names = String::new();
         let written = self.gateway.log.audited(&known, |record| question.describe(record, &mut names)).await;
         let receipt = written.map_err(|_| Refused::unlogged(Unlogged::LogUnavailable))?;

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
+use super::admission::Place;
 use super::status::status;
 use crate::config::Limits;
 use crate::disclosure::{Receipt, Refused};
@@ -43,23 +44,23 @@ impl Bounds {
     }
 }
 
-/// One connection: who is at its other end, and what it may have us receive at once.
+/// One connection: who is at its other end, and the place that it holds.
 pub struct Session {
     /// The certificate.
     pub peer: PeerCertificate,
-    receiving: Semaphore,
+    place: Place,
 }
 
 impl Session {
     /// A connection that begins.
-    pub fn new(peer: PeerCertificate) -> Self {
-        Self { peer, receiving: Semaphore::new(PER_CONNECTION) }
+    pub fn new(peer: PeerCertificate, place: Place) -> Self {
+        Self { peer, place }
     }
 
     /// The request message, within `left`. To be awaited when it is known who sends it.
     pub(super) async fn receive(&self, body: Incoming, limit: usize, left: Duration) -> Result<Bytes, Denial> {
         let began = Instant::now();
-        let places = async { (self.receiving.acquire().await, RECEIVING.acquire().await) };
+        let places = async { (self.place.receiving().acquire().await, RECEIVING.acquire().await) };
         let Ok(_places) = tokio::time::timeout(left, places).await else {
             return Err(Denial::from(Reason::SourceTooSlow).because(BUSY));
         };
@@ -74,10 +75,9 @@ impl Session {
     }
 }
 
-/// Messages that are received at once, over all connections, and of one: with the bytes of one this bounds what callers
-/// can have us hold. The others wait, within their deadline, before the first byte.
+/// Messages that are received at once, over all callers; each has its own part. With the bytes of one this bounds what
+/// callers can have us hold. The others wait, within their deadline, before the first byte.
 static RECEIVING: Semaphore = Semaphore::const_new(1024);
-const PER_CONNECTION: usize = 128;
 const BUSY: &str = "too many messages were being received: nobody was asked";
 
 /// How long a caller waits, at most as long as `deadline`.

@@ -122,12 +122,12 @@ async fn connection(worker: &Arc<Worker>, stream: std::net::TcpStream, shaking_h
     let Some((stream, peer)) = handshake(worker, stream).await else { return };
     let known = worker.gateway.knows(&peer);
     let holder = if known { Holder::Key(*peer.key()) } else { Holder::Stranger };
-    let Some(_place) = worker.shared.admission.enter(holder) else {
+    let Some(place) = worker.shared.admission.enter(holder) else {
         metrics::counter!("sluis_connections_refused_total").increment(1);
         return;
     };
     drop(shaking_hands);
-    let served = serve_connection(worker, stream, Arc::new(Session::new(peer)));
+    let served = serve_connection(worker, stream, Arc::new(Session::new(peer, place)));
     if known {
         served.await;
     } else {

@@ -130,7 +130,14 @@ fn check_config_says_what_is_in_force_and_what_to_mend() {
             "rr-leuven"
         ])
     );
-    assert_eq!(json["faults"], serde_json::json!([]));
+    assert_eq!((&json["faults"], &json["remarks"]), (&serde_json::json!([]), &serde_json::json!([])));
+
+    let sound = fs::read_to_string(&config).unwrap();
+    edit(&config, "name = \"housing\"", "name = \"huosing\"");
+    let remarked = check(&config);
+    assert_eq!(remarked.exit, 0, "{}", remarked.err);
+    assert!(remarked.out.contains("\"huosing\": no method names it"), "{}", remarked.out);
+    fs::write(&config, sound).unwrap();
 
     // (file, what is written wrong, exit status, what the message says)
     for (file, from, to, exit, said) in [
@@ -138,6 +145,8 @@ fn check_config_says_what_is_in_force_and_what_to_mend() {
         ("protocols/rr-leuven.toml", "[[flow]]", "[[flow]", 1, "rr-leuven.toml:"),
         ("sluis.toml", "audience", "audiance", 3, "sluis.toml:3: unknown field `audiance`"),
         ("sluis.toml", "wire = \"magda\"", "wire = \"smtp\"", 3, "unknown variant `smtp`"),
+        ("sluis.toml", "wire = \"magda\"", "wire = \"grpc\"", 3, "is made for MAGDA"),
+        ("sluis.toml", "wire = \"grpc\"", "wire = \"magda\"", 3, "is asked over MAGDA, and"),
         (
             "sluis.toml",
             "registry = \"pki/registry.toml\"",

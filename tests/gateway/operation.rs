@@ -171,9 +171,9 @@ async fn a_message_is_not_waited_for_before_it_is_known_who_sends_it() {
     }
 }
 
-/// Of one connection's messages only so many are received at once; who is beyond them waits, and others do not.
+/// Of one key's messages only so many are received at once; who is beyond them waits, and others do not.
 #[tokio::test]
-async fn one_connection_does_not_take_all_places_for_messages() {
+async fn one_caller_does_not_take_all_places_for_messages() {
     let world = World::planned("places", Plan::default()).await;
     let stad = world.setting.party("stad-leuven").unwrap();
     let stream = tls(&world, &stad.issued, &[ALPN_H2]).await.unwrap();
@@ -198,5 +198,5 @@ async fn one_connection_does_not_take_all_places_for_messages() {
     sender.ready().await.unwrap();
     let beyond = sender.send_request(ask("300m")).await.unwrap();
     assert_eq!(beyond.headers()["grpc-status"], "4", "nobody had time for it");
-    world.call(&Ask::default()).await.expect("another connection has places of its own");
+    world.call(&Ask { who: "ocmw-leuven", ..Ask::default() }).await.expect("another has places of its own");
 }

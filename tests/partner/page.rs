@@ -58,7 +58,7 @@ async fn commands_say_what_they_found_and_what_to_mend() {
     let line = "sluis source add parking --wire magda --endpoint https://localhost:1 --ca pki/ca.pem --descriptors permits.binpb \
                 --config magda.toml";
     let done = place.run(line);
-    assert!(done.exit == 3 && done.err.contains("asked over MAGDA: say its question"), "{}", done.err);
+    assert!(done.exit == 3 && done.err.contains("is asked over MAGDA"), "{}", done.err);
     assert_eq!(std::fs::read_to_string(place.file("magda.toml")).unwrap(), before, "nothing is written");
 
     let listed: serde_json::Value =

@@ -64,6 +64,40 @@ fn of_the_people_in_a_part_the_person_asked_for_is_one() {
     }
 }
 
+/// The number stands on the element itself that repeats, and below one that repeats as well.
+#[test]
+fn a_number_in_an_attribute_counts_to_its_own_element() {
+    let service = Service {
+        answer: r#"repeated F files = 1 [x: "Dossier";;"#,
+        more: r#"message F { repeated P persons = 1 [x: "Persoon";; string day = 2 [x: "Dag";; }
+                 message P { string insz = 1 [x: "@INSZ", subject: true;; }"#,
+        ..Service::default()
+    };
+    let (me, you) = (format!("<Persoon INSZ='{ASKED}'/>"), format!("<Persoon INSZ='{OTHER}'/>"));
+    let file = |inside: &[&str]| format!("<Dossier>{}</Dossier>", inside.concat());
+    for (content, expected) in [
+        (file(&[&me]), Ok(Some(ASKED))),
+        (file(&[&me, &me]), Ok(Some(ASKED))),
+        (file(&[&me, &you]), Err(AnswerInvalid)),
+        // A file that names nobody beside one that does.
+        (format!("{}{}", file(&[&me]), file(&["<Dag>1</Dag>"])), Err(AnswerInvalid)),
+    ] {
+        let found = named(&service, &content);
+        assert_eq!(found.as_ref().map(Option::as_deref), expected.as_ref().copied(), "{content}");
+    }
+
+    let years = Service {
+        answer: r#"repeated Y years = 1 [x: "Jaar", among: true;;"#,
+        more: r#"message Y { repeated B paid = 1 [x: "Betaling", among: true;; }
+                 message B { string insz = 1 [x: "@INSZ", party: true;; }"#,
+        ..Service::default()
+    };
+    let year = format!("<Jaar><Betaling INSZ='{ASKED}'/><Betaling INSZ='{OTHER}'/></Jaar>");
+    assert_eq!(named(&years, &year), Err(AnswerInvalid), "another's payment beside one's own");
+    let own = format!("<Jaar><Betaling INSZ='{ASKED}'/><Betaling INSZ='{ASKED}'/></Jaar>");
+    assert_eq!(named(&years, &own), Ok(Some(ASKED.to_owned())));
+}
+
 /// A service whose content tells its own status.
 const TELLING: Service<'_> = Service {
     answer: r#"R r = 1 [x: "Antwoord";;"#,

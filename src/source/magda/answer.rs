@@ -186,6 +186,10 @@ impl<'p> Reading<'p> {
             return Err(INVALID);
         }
         self.content |= parent.is_some_and(|parent| parent.mark == Mark::Content);
+        // Before its attributes: whom they name stands within the element.
+        if let Some(element) = element {
+            self.gathered.begin(element)?;
+        }
         let nil = self.attributes(element, start, names)?;
         let mut level = Level { element, nil, ..Level::default() };
         if in_fault {
@@ -227,7 +231,7 @@ impl<'p> Reading<'p> {
         if !element.text.is_empty() {
             level.text = Some(String::new());
         }
-        self.gathered.begin(element)
+        Ok(())
     }
 
     /// Reads what is wanted of them; tells whether the element says that it has no value.

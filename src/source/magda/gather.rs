@@ -90,8 +90,10 @@ impl<'a> Gathered<'a> {
     /// each of two fields that shut each other out.
     fn collect(&mut self, target: &Target, piece: Piece) -> Result<(), SourceError> {
         let slot = self.slots.get_mut(target.slot).ok_or(INVALID)?;
+        let told = !piece.bytes.is_empty();
         let clash = |known: &Piece| {
-            known.number == target.number || target.excludes.contains(&known.number) && !known.bytes.is_empty()
+            known.number == target.number
+                || told && target.excludes.contains(&known.number) && !known.bytes.is_empty()
         };
         if target.is_single() && slot.iter().any(clash) {
             return Err(INVALID);

@@ -273,7 +273,6 @@ impl Compiler<'_> {
     /// Reads a fact wherever it stands, whether or not the field that tells it is granted.
     fn fact(&mut self, way: &Way, content: usize, fact: &Action) -> Result<(), PlanError> {
         let mut at = content;
-        let mut repeats = None;
         for (step, field) in way.iter().enumerate() {
             let rule = rule(field);
             let xml = rule.xml.ok_or_else(|| PlanError::Path(field.full_name().into()))?;
@@ -284,7 +283,9 @@ impl Compiler<'_> {
                 Action::Party if rule.among && !last => {
                     self.update(at, |at| at.scope = Some(Scope::Among));
                 }
-                Action::Subject if field.is_list() && !last => repeats = Some(at),
+                Action::Subject if field.is_list() && !last => {
+                    self.update(at, |at| at.scope = at.scope.or(Some(Scope::Each)));
+                }
                 // The element itself tells, whatever it holds.
                 Action::Protected if last && place.attribute.is_none() => {
                     self.update(at, |at| at.protects = true);
@@ -295,9 +296,6 @@ impl Compiler<'_> {
             if last {
                 self.act(at, place.attribute, fact.clone());
             }
-        }
-        if let Some(at) = repeats {
-            self.update(at, |at| at.scope = at.scope.or(Some(Scope::Each)));
         }
         Ok(())
     }
