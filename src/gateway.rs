@@ -169,15 +169,17 @@ impl Gateway {
         let (permit, facts) = self.permit(&policy, caller, &arrival, &body).await?;
         let (permit, place) = self.admit(&policy, permit, left()).await?;
         // Whoever waited is judged anew where the policy changed meanwhile: nobody is asked under a right that ended.
-        let current = self.policy.load_full();
-        let (permit, facts) = if current.epoch == permit.epoch() {
-            (permit, facts)
+        let changed = self.policy.load().epoch != permit.epoch();
+        let current = changed.then(|| self.policy.load_full());
+        let current = current.as_ref().unwrap_or(&policy);
+        let (permit, facts) = if changed {
+            let caller = self.identify(current, peer, &arrival).await?;
+            self.permit(current, caller, &arrival, &body).await?
         } else {
-            let caller = self.identify(&current, peer, &arrival).await?;
-            self.permit(&current, caller, &arrival, &body).await?
+            (permit, facts)
         };
         let asked = self.log.ask(permit).await?;
-        let withheld = self.retrieve(&current, asked, place, facts, left()).await?;
+        let withheld = self.retrieve(current, asked, place, facts, left()).await?;
         self.release(withheld, peer, &arrival).await
     }
 

@@ -7,7 +7,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::admission::Place;
 use super::status::status;
@@ -57,11 +57,22 @@ impl Session {
         Self { peer, place }
     }
 
+    /// A place of the holder's own and one of all; no timer where both are free.
+    async fn places(&self, left: Duration) -> Option<(SemaphorePermit<'_>, SemaphorePermit<'_>)> {
+        if let (Ok(own), Ok(all)) = (self.place.receiving().try_acquire(), RECEIVING.try_acquire()) {
+            return Some((own, all));
+        }
+        let both = async { (self.place.receiving().acquire().await, RECEIVING.acquire().await) };
+        match tokio::time::timeout(left, both).await {
+            Ok((Ok(own), Ok(all))) => Some((own, all)),
+            _ => None,
+        }
+    }
+
     /// The request message, within `left`. To be awaited when it is known who sends it.
     pub(super) async fn receive(&self, body: Incoming, limit: usize, left: Duration) -> Result<Bytes, Denial> {
         let began = Instant::now();
-        let places = async { (self.place.receiving().acquire().await, RECEIVING.acquire().await) };
-        let Ok(_places) = tokio::time::timeout(left, places).await else {
+        let Some(_places) = self.places(left).await else {
             return Err(Denial::from(Reason::SourceTooSlow).because(BUSY));
         };
         let received = frame::receive(body, limit);
