@@ -27,7 +27,7 @@ const RETRY: Duration = Duration::from_millis(200);
 const BUSY: usize = 16;
 /// How long a busy log gathers entries before the next commit. A commit costs much the same whether it holds ten
 /// entries or a hundred; who asks alone never waits for this.
-const GATHER: Duration = Duration::from_millis(1);
+const GATHER: Duration = Duration::from_millis(2);
 /// Entries taken into the search index at a time.
 const INDEX_CHUNK: u64 = 512;
 /// Entries that the search index may lag behind before indexing no longer waits for a quiet moment.
